@@ -1,0 +1,50 @@
+/** A contest: what is being decided, by whom it may be seen, and when it takes ballots. */
+
+export type Option = { number: number; title: string };
+
+export type ContestState = "draft" | "scheduled" | "open" | "closing" | "final";
+
+/** A contest as every role knows it. Times are epoch milliseconds; null means "not set". */
+export type Contest = {
+  /** The row number inside one ledger; never leaves it. */
+  ledgerId: number;
+  /** The public id used in URLs: a short slug, or the uuid. */
+  id: string;
+  /** What receipts and leaves name the contest by. */
+  uuid: string;
+  electionUuid: string;
+  electionId: string;
+  title: string;
+  method: "single-choice";
+  options: Option[];
+  allowBlank: boolean;
+  resultsVisible: "live" | "final";
+  allowedOrigins: string[];
+  opensAtMs: number | null;
+  closesAtMs: number | null;
+  paused: boolean;
+  voided: { atMs: number; reason: string } | null;
+  /** When it became impossible to record another ballot. */
+  sealedAtMs: number | null;
+  /** When the sealed contest's counts were proved and published; the state is final from then on. */
+  finalAtMs: number | null;
+};
+
+/** Where a contest stands at an instant. Pausing and voiding are facts beside the state, not states. */
+export function contestStateAt(contest: Contest, nowMs: number): ContestState {
+  if (contest.finalAtMs !== null) return "final";
+  if (contest.opensAtMs === null && contest.closesAtMs === null) return "draft";
+  if (contest.closesAtMs !== null && nowMs >= contest.closesAtMs) return "closing";
+  if (contest.opensAtMs === null || nowMs < contest.opensAtMs) return "scheduled";
+  return "open";
+}
+
+/** Whether a ballot that arrived at this instant may be recorded, as far as the contest's times tell. */
+export function takesBallotsAt(contest: Contest, arrivedAtMs: number): boolean {
+  return contest.sealedAtMs === null && !contest.paused && contestStateAt(contest, arrivedAtMs) === "open";
+}
+
+/** Whether choices may be shown: always when live, otherwise once final. Turnout may be shown at any time. */
+export function choicesVisible(contest: Contest): boolean {
+  return contest.resultsVisible === "live" || contest.finalAtMs !== null;
+}

@@ -1,0 +1,12 @@
+/** Uuids as text and as their 16 bytes. */
+
+/** A uuid's 16 bytes, from its text with or without hyphens. */
+export function uuidToBytes(uuid: string): Buffer {
+  return Buffer.from(uuid.replaceAll("-", ""), "hex");
+}
+
+/** The hyphenated text of a uuid's 16 bytes. */
+export function bytesToUuid(bytes: Buffer): string {
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
