@@ -60,7 +60,7 @@ export function declareVoid(contest: Contest, reason: string, clock: TransitionC
   const voided = { atMs: clock.nowMs, reason };
   if (contest.finalAtMs !== null) return { change: { voided } };
   const closesAtMs = Math.min(contest.closesAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs + clock.noticeMs);
-  // A contest that never opened is closed from the start: nothing was or will be recorded.
-  const opensAtMs = Math.min(contest.opensAtMs ?? Number.POSITIVE_INFINITY, closesAtMs - 1);
+  // One that never opened goes through the same close and seal; being void it takes no ballots meanwhile.
+  const opensAtMs = Math.min(contest.opensAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs);
   return { change: { voided, closesAtMs, opensAtMs } };
 }

@@ -44,7 +44,8 @@ export function contestStateAt(contest: Contest, nowMs: number): ContestState {
 
 /** Whether a ballot that arrived at this instant may be recorded, as far as the contest's times tell. */
 export function takesBallotsAt(contest: Contest, arrivedAtMs: number): boolean {
-  return contest.sealedAtMs === null && !contest.paused && contestStateAt(contest, arrivedAtMs) === "open";
+  if (contest.sealedAtMs !== null || contest.paused || contest.voided !== null) return false;
+  return contestStateAt(contest, arrivedAtMs) === "open";
 }
 
 /** Why a contest takes no ballot at this instant, in words for the voter. */
