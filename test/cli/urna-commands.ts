@@ -36,5 +36,10 @@ if (import.meta.main) {
   const commands = [electionCommand(), tokenCommand(), replayCommand(), loadCommand()];
   const program = new Command("urna");
   for (const command of commands) program.addCommand(command);
-  await program.parseAsync();
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    console.error(`urna: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
 }
