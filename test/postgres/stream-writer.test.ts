@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Contest } from "../../src/election/contest.ts";
+import { advanceAndInsert } from "../../src/postgres/ballots.ts";
 import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { Session } from "../../src/postgres/session.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
@@ -126,4 +127,14 @@ test("waiting for another transaction's lock ends before a commit, and is known 
   await blocker.command("ROLLBACK");
   await writer.connect();
   recorded(await writer.record(head, batch));
+});
+
+test("the statement itself fences: committed after a miss, it has written nothing", async () => {
+  const { head } = await openWriter();
+  await using session = await Session.openPrimary(database, TEST_SESSION);
+  const ballots = await rows("ballots");
+  expect(
+    await advanceAndInsert(session, { ...head, epoch: head.epoch + 1 }, [ballotOf(contest, "fence")]),
+  ).toBeNull();
+  expect(await rows("ballots")).toBe(ballots);
 });
