@@ -42,7 +42,7 @@ async function allow(
   allowedOrigins: AllowedOrigins,
 ): Promise<boolean> {
   headers.append("vary", "origin");
-  const origins = await allowedOrigins(parameters["contest"] ?? "");
+  const origins = await allowedOrigins(parameters.contest ?? "");
   if (!origins.includes(origin)) return false;
   headers.set("access-control-allow-origin", origin);
   headers.set("access-control-expose-headers", "retry-after");

@@ -64,7 +64,7 @@ function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: G
       ...ledger.session,
       applicationName: "urna lane",
       connectionString: ledger.databaseUrl,
-      writer: `gateway ${process.env["HOSTNAME"] ?? "local"} ${process.pid}`,
+      writer: `gateway ${process.env.HOSTNAME ?? "local"} ${process.pid}`,
       attemptTimeoutMs: Math.min(3_000, deadlineMs),
       gateFaults: () => ledger.gate.faults,
       overrideGate,
