@@ -55,6 +55,10 @@ export class Feed {
     return this.viewerCount;
   }
 
+  get contestsWatched(): number {
+    return this.hubs.size;
+  }
+
   /** Viewers that were told goodbye, by reason. */
   get dropped(): Readonly<Record<GoodbyeReason, number>> {
     return this.droppedCounts;
