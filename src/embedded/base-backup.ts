@@ -26,15 +26,10 @@ const SKIPPED_FILES =
 const CONTROL_FILE = join("global", "pg_control");
 
 /**
- * Copies the running node that `client` is connected to into the new folder `to`, which is a standby's when
- * this resolves, but not yet flushed to disk.
+ * Copies the running node that `client` is connected to into the new folder `to`. It is not yet flushed to disk
+ * when this resolves, and lacks its configuration.
  */
-export async function copyAsStandby(
-  client: Client,
-  from: string,
-  to: string,
-  user: ServerUser,
-): Promise<void> {
+export async function copyNode(client: Client, from: string, to: string, user: ServerUser): Promise<void> {
   await startBackup(client);
   await copyFolder(from, to, from, user);
   await copyIfThere(join(from, CONTROL_FILE), join(to, CONTROL_FILE), user);
@@ -46,7 +41,6 @@ export async function copyAsStandby(
     );
   }
   user.write(join(to, "backup_label"), backupLabel);
-  user.write(join(to, "standby.signal"), "");
 }
 
 /** Files vanish while they are being copied, and change: the WAL since the start of the backup repairs both. */

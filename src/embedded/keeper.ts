@@ -13,17 +13,24 @@ import { KEEPER_NAME, signal } from "./processes.ts";
 import { serverEnvironment } from "./server-user.ts";
 import type { NodeName } from "./settings.ts";
 
-/** Waits at most 5 s a process and signal, and never signals a pid again that it has seen gone. */
+/**
+ * Waits at most 5 s a process and signal, and never signals a pid again that it has seen gone. Where there is a
+ * /proc, it sees a process gone that nobody has reaped: with Urna dead that is init's task, and in a container
+ * init may be slow at it (seconds, measured) or not do it at all.
+ */
 const SCRIPT = `
+runs() {
+  kill -s 0 "$1" 2>/dev/null && { [ ! -d /proc/$$ ] || [ -e "/proc/$1/cwd" ]; }
+}
 pids=
 while read -r line; do pids=$line; done
 for signal in INT QUIT KILL; do
   left=
   for pid in $pids; do
-    kill -s $signal "$pid" 2>/dev/null || continue
+    runs "$pid" && kill -s $signal "$pid" 2>/dev/null || continue
     tries=0
-    while kill -s 0 "$pid" 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
-    if [ $tries -eq 50 ]; then left="$left $pid"; fi
+    while runs "$pid" && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+    if runs "$pid"; then left="$left $pid"; fi
   done
   pids=$left
 done

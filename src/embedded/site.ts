@@ -70,7 +70,10 @@ export function moveInto(from: string, to: string, folder: DataFolder): void {
   closeSync(descriptor);
 }
 
-/** Writes the node's postgresql.conf into `dataFolder`, where the node is or is being made. */
+/**
+ * Writes what makes `dataFolder` this node's: its postgresql.conf, and a standby's signal file. That one is gone
+ * when somebody promoted the standby, and without it a second primary would start.
+ */
 export function writeConfiguration(site: Site, name: NodeName, dataFolder: string): void {
   const { ports, password, settings, user } = site;
   const text = postgresqlConf({
@@ -81,4 +84,5 @@ export function writeConfiguration(site: Site, name: NodeName, dataFolder: strin
     extra: settings,
   });
   user.write(join(dataFolder, "postgresql.conf"), text);
+  if (name === "standby") user.write(join(dataFolder, "standby.signal"), "");
 }

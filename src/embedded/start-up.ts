@@ -1,6 +1,6 @@
 /** From two data folders to a primary and a standby that follows it; makes the standby where there is none. */
 import { rmSync } from "node:fs";
-import { copyAsStandby } from "./base-backup.ts";
+import { copyNode } from "./base-backup.ts";
 import { EmbeddedError } from "./errors.ts";
 import type { SupervisedNode } from "./node.ts";
 import { poll } from "./polling.ts";
@@ -107,7 +107,7 @@ async function replaceStandby(site: Site, nodes: Nodes, client: Client, reason: 
   await makeSlot(client);
   const making = folder.making("standby");
   rmSync(making, { recursive: true, force: true });
-  await copyAsStandby(client, nodes.primary.dataFolder, making, user);
+  await copyNode(client, nodes.primary.dataFolder, making, user);
   writeConfiguration(site, "standby", making);
   const { ok, output } = user.run(binaries.initdb, ["--sync-only", "-D", making]);
   if (!ok) throw new EmbeddedError("node_failed", `cannot flush the standby to disk:\n${output.trim()}`);
