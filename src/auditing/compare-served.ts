@@ -76,6 +76,7 @@ function judge(
   if (served === null) return differs(contest, ["it is not known there"], null, findings);
   const isFinal = contest.finalAtMs !== null;
   if (isFinal && !served.final) faults.push("it is final, and not served as final");
+  if (isFinal && served.counts === undefined) faults.push("it is final, and served without counts");
   const different = figures(expected, served).filter((figure) => figure.served !== figure.expected);
   for (const figure of different) {
     if (moved && !isFinal && figure.served > figure.expected) continue;
@@ -97,9 +98,11 @@ function figures({ contest, tally }: Expected, served: ServedResults): Figure[] 
   if (served.counts === undefined) return found;
   found.push({ name: "ballots", expected: expected.ballots, served: served.ballots ?? 0 });
   found.push({ name: "blank", expected: expected.blank, served: served.blank ?? 0 });
-  const votes = new Map(served.counts.map((count) => [count.option, count.votes]));
-  for (const { option, votes: counted } of expected.counts) {
-    found.push({ name: `option ${option}`, expected: counted, served: votes.get(option) ?? 0 });
+  const counted = new Map(expected.counts.map(({ option, votes }) => [option, votes]));
+  const shown = new Map(served.counts.map(({ option, votes }) => [option, votes]));
+  for (const option of new Set([...counted.keys(), ...shown.keys()])) {
+    const name = `option ${option}`;
+    found.push({ name, expected: counted.get(option) ?? 0, served: shown.get(option) ?? 0 });
   }
   return found;
 }
