@@ -1,5 +1,10 @@
 /** A real ledger for the recount's tests: an embedded cluster with the schema, a contest, and ballots recorded in it. */
 import { randomBytes, randomUUID } from "node:crypto";
+import type { Contest } from "../../src/election/contest.ts";
+import { encodeSelections } from "../../src/election/selections.ts";
+import type { EmbeddedCluster } from "../../src/embedded/cluster.ts";
+import { ballotLeaf } from "../../src/ledger/leaf.ts";
+import { uuidToBytes } from "../../src/ledger/uuid.ts";
 import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { migrate } from "../../src/postgres/migrate.ts";
 import { Session } from "../../src/postgres/session.ts";
@@ -7,11 +12,6 @@ import { SessionPool } from "../../src/postgres/session-pool.ts";
 import { PostgresStreamWriter } from "../../src/postgres/stream-writer.ts";
 import { makeBatch } from "../../src/recording/batch.ts";
 import type { Ballot, RecordedBallot, StreamHead } from "../../src/recording/ledger.ts";
-import type { Contest } from "../../src/election/contest.ts";
-import { encodeSelections } from "../../src/election/selections.ts";
-import { ballotLeaf } from "../../src/ledger/leaf.ts";
-import { uuidToBytes } from "../../src/ledger/uuid.ts";
-import type { EmbeddedCluster } from "../../src/embedded/cluster.ts";
 import { start, TestFolder } from "../embedded/support.ts";
 
 const SESSION = { applicationName: "urna-test", connectTimeoutMs: 5_000, lockTimeoutMs: 5_000 };
