@@ -7,7 +7,7 @@
  */
 import { findBinaries, majorVersion } from "./binaries.ts";
 import { checkNodeVersion, openDataFolder, password } from "./data-folder.ts";
-import { explained } from "./errors.ts";
+import { diskFull, isDiskFull } from "./errors.ts";
 import { Keeper } from "./keeper.ts";
 import type { Log } from "./log.ts";
 import { type EmbeddedNode, SupervisedNode } from "./node.ts";
@@ -61,7 +61,7 @@ export async function startEmbeddedCluster(options: EmbeddedClusterOptions): Pro
     await bringUp(site, { primary, standby });
     return running(site, { primary, standby }, opened.move());
   } catch (error) {
-    throw explained(error, folder.path);
+    throw isDiskFull(error) ? diskFull(folder.path, error) : error;
   }
 }
 

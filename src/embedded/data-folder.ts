@@ -24,7 +24,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { diskFull, EmbeddedError, errnoOf } from "./errors.ts";
+import { diskFull, EmbeddedError, errnoOf, isDiskFull } from "./errors.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import type { ServerUser } from "./server-user.ts";
 import type { NodeName } from "./settings.ts";
@@ -95,7 +95,7 @@ function makeFolder(path: string): string {
 }
 
 function unusable(path: string, cause: unknown): EmbeddedError {
-  if (errnoOf(cause) === "ENOSPC") return diskFull(path, cause);
+  if (isDiskFull(cause)) return diskFull(path, cause);
   const inTheWay = errnoOf(cause) === "EEXIST" || errnoOf(cause) === "ENOTDIR";
   const reason = inTheWay ? "there is a file in its place" : (cause as Error).message;
   const message = `cannot use ${path} as data folder (${reason}); make it a folder this user can write to, or choose another --data`;

@@ -26,11 +26,9 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
-/** Says in words what a full disk did, whoever met it; any other error stays as it is. */
-export function explained(error: unknown, folder: string): unknown {
+export function isDiskFull(error: unknown): boolean {
   const code = errnoOf(error);
-  if (code !== "ENOSPC" && code !== "53100") return error; // 53100: PostgreSQL's disk_full
-  return diskFull(folder, error);
+  return code === "ENOSPC" || code === "53100"; // PostgreSQL's disk_full
 }
 
 export function diskFull(folder: string, cause?: unknown): EmbeddedError {

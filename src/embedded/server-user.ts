@@ -33,7 +33,12 @@ export class ServerUser {
     if (this.#ids === undefined) return { file: program, args, options: {} };
     if (!this.#throughSetpriv) return { file: program, args, options: this.#ids };
     const { uid, gid } = this.#ids;
-    const capability = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
+    // Without the secure bit, access(2), by which initdb looks for postgres, does not count the capability.
+    const capability = [
+      "--securebits=+no_setuid_fixup",
+      "--inh-caps=+dac_read_search",
+      "--ambient-caps=+dac_read_search",
+    ];
     const user = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
     return { file: "setpriv", args: [...user, ...capability, program, ...args], options: {} };
   }

@@ -1,7 +1,7 @@
 /** From two data folders to a primary and a standby that follows it; makes the standby where there is none. */
 import { rmSync } from "node:fs";
 import { copyNode } from "./base-backup.ts";
-import { EmbeddedError } from "./errors.ts";
+import { diskFull, EmbeddedError, isDiskFull } from "./errors.ts";
 import type { SupervisedNode } from "./node.ts";
 import { poll } from "./polling.ts";
 import { applicationName } from "./settings.ts";
@@ -40,6 +40,8 @@ export async function bringUp(site: Site, nodes: Nodes): Promise<void> {
     await (await connectWhenUp(site, nodes.standby)).end();
     // Not before: creating it is a commit, which waits for the standby.
     if (!(await databaseExists(client))) await createDatabase(client);
+  } catch (error) {
+    throw error instanceof EmbeddedError ? error : await failed(site, nodes.primary, "failed", error);
   } finally {
     await client.end().catch(() => {});
   }
@@ -53,13 +55,22 @@ async function connectWhenUp(site: Site, node: SupervisedNode): Promise<Client> 
   return client ?? Promise.reject(await failed(site, node, "does not accept connections"));
 }
 
-async function failed(site: Site, node: SupervisedNode, what: string): Promise<EmbeddedError> {
+/** What a failure means, in words: the reason stands in the node's log rather than in what its client was told. */
+async function failed(
+  site: Site,
+  node: SupervisedNode,
+  what: string,
+  cause?: unknown,
+): Promise<EmbeddedError> {
+  const tail = await node.logTail();
+  if (isDiskFull(cause) || tail.includes("No space left on device")) return diskFull(site.folder.path, cause);
+  const reason = cause === undefined ? "" : ` (${(cause as Error).message})`;
   const hint =
     node.name === "primary" && site.folder.has("standby")
       ? `\nIf its data is lost, move ${node.dataFolder} away: the standby's copy then takes its place.`
       : "";
-  const message = `the PostgreSQL ${node.name} ${what}; its log ${site.folder.log(node.name)} ends with:\n${await node.logTail()}${hint}`;
-  return new EmbeddedError("node_failed", message);
+  const message = `the PostgreSQL ${node.name} ${what}${reason}; its log ${site.folder.log(node.name)} ends with:\n${tail}${hint}`;
+  return new EmbeddedError("node_failed", message, cause);
 }
 
 /** What a standby, or the primary's answer to it, logs when it can never follow this primary. */

@@ -2,7 +2,8 @@
 import { countBallot, type Tally } from "../election/tally.ts";
 import { type BlockContent, blockHash, GENESIS_HASH } from "../ledger/block.ts";
 import { placesOf } from "../ledger/places.ts";
-import { settingFaults } from "../recording/durability.ts";
+import { type DurabilityCheck, settingFaults } from "../recording/durability.ts";
+import { describe } from "../recording/gate-monitor.ts";
 import type { Batch, RecordedBallot, RecordOutcome, StreamHead, StreamWriter } from "../recording/ledger.ts";
 import {
   advanceAndInsert,
@@ -22,6 +23,8 @@ export type StreamWriterOptions = SessionOptions & {
   writer: string;
   /** Above lockTimeoutMs, so that waiting for a lock ends before the commit and is known not to be one. */
   attemptTimeoutMs: number;
+  /** What the durability gate found wrong with the cluster as a whole. */
+  gateFaults: () => readonly DurabilityCheck[];
   /** Record although the durability gate refuses; every such block and receipt says so. */
   overrideGate: boolean;
 };
@@ -53,6 +56,9 @@ export class PostgresStreamWriter implements StreamWriter {
   }
 
   async record(head: StreamHead, batch: Batch): Promise<RecordOutcome> {
+    const faults = this.options.gateFaults();
+    if (faults.length > 0 && !this.options.overrideGate)
+      return { outcome: "not_recorded", error: notDurable(faults) };
     const result = await commitDurably(this.session!, this.options.attemptTimeoutMs, (session) =>
       this.recordBlock(session, head, batch),
     );
@@ -71,11 +77,11 @@ export class PostgresStreamWriter implements StreamWriter {
   private async recordBlock(session: Session, head: StreamHead, batch: Batch): Promise<Recorded> {
     const advanced = await advanceAndInsert(session, head, batch.ballots);
     if (advanced === null) throw new StreamMovedError(`stream ${head.streamId} is past ${head.nextSeq}`);
+    // What this very session says, since the monitor's knowledge is a moment old.
     const faults = settingFaults(advanced.settings);
-    if (faults.length > 0 && !this.options.overrideGate) {
-      throw new NotDurableError(faults.map(({ check, found }) => `${check} is ${found}`).join("; "));
-    }
-    const block = blockOf(head, batch, advanced, faults.length > 0);
+    if (faults.length > 0 && !this.options.overrideGate) throw notDurable(faults);
+    const overridden = faults.length > 0 || this.options.gateFaults().length > 0;
+    const block = blockOf(head, batch, advanced, overridden);
     const hash = blockHash(block);
     const inserted = insertBlock(session, block, hash);
     const isNew = new Set(advanced.places);
@@ -109,6 +115,10 @@ export class PostgresStreamWriter implements StreamWriter {
       error: new StreamMovedError(`place ${head.nextSeq} of stream ${head.streamId} is another writer's`),
     };
   }
+}
+
+function notDurable(faults: readonly DurabilityCheck[]): NotDurableError {
+  return new NotDurableError(`a commit might be lost: ${describe(faults)}`);
 }
 
 function blockOf(

@@ -4,5 +4,5 @@ import { startEmbeddedCluster } from "../../src/embedded/cluster.ts";
 const say = (details: object, message: string) => console.error(message, JSON.stringify(details));
 const log = { info: say, warn: say, error: say };
 const cluster = await startEmbeddedCluster({ folder: process.argv[2]!, log });
-console.log(`up ${cluster.connectionString}`);
 process.once("SIGTERM", () => void cluster.stop().then(() => process.exit(0)));
+console.log(`up ${cluster.connectionString}`);

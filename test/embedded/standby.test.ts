@@ -1,15 +1,31 @@
 /** The standby is made anew when it cannot follow, and takes the primary's place when that is gone. */
-import { expect, test } from "bun:test";
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EmbeddedCluster } from "../../src/embedded/cluster.ts";
 import { failure, record, recorded, start, TestFolder, TestLog, toPrimary, toStandby } from "./support.ts";
 
 const REMADE = "the PostgreSQL standby cannot follow the primary; making it anew";
 
-async function withOneVote(folder: TestFolder): Promise<void> {
-  await using cluster = await start(folder);
+/** A stopped cluster with one vote, made once. */
+const template = new TestFolder();
+
+beforeAll(async () => {
+  await using cluster = await start(template);
   await record(cluster, 1);
+});
+
+afterAll(() => template[Symbol.asyncDispose]());
+
+function withOneVote(): TestFolder {
+  const folder = new TestFolder();
+  copy(template.data, folder.data);
+  return folder;
+}
+
+/** With owners and modes. */
+function copy(from: string, to: string): void {
+  expect(Bun.spawnSync(["cp", "-a", from, to]).exitCode).toBe(0);
 }
 
 async function bothHave(cluster: EmbeddedCluster, votes: number[]): Promise<void> {
@@ -20,8 +36,7 @@ async function bothHave(cluster: EmbeddedCluster, votes: number[]): Promise<void
 }
 
 test("a standby that was deleted is made anew, and so is a half-made one", async () => {
-  await using folder = new TestFolder();
-  await withOneVote(folder);
+  await using folder = withOneVote();
   rmSync(folder.node("standby"), { recursive: true });
   mkdirSync(`${folder.node("standby")}.making`);
   writeFileSync(join(`${folder.node("standby")}.making`, "PG_VERSION"), "18\n");
@@ -31,8 +46,7 @@ test("a standby that was deleted is made anew, and so is a half-made one", async
 });
 
 test("a standby whose WAL the primary has removed is made anew", async () => {
-  await using folder = new TestFolder();
-  await withOneVote(folder);
+  await using folder = withOneVote();
   renameSync(folder.node("standby"), join(folder.root, "old"));
   {
     await using cluster = await start(folder);
@@ -53,8 +67,7 @@ test("a standby whose WAL the primary has removed is made anew", async () => {
 });
 
 test("a standby that went its own way is made anew, and kept aside", async () => {
-  await using folder = new TestFolder();
-  await withOneVote(folder);
+  await using folder = withOneVote();
   {
     await using cluster = await start(folder);
     await using standby = await toStandby(cluster);
@@ -68,8 +81,7 @@ test("a standby that went its own way is made anew, and kept aside", async () =>
 });
 
 test("a standby that does not start is made anew", async () => {
-  await using folder = new TestFolder();
-  await withOneVote(folder);
+  await using folder = withOneVote();
   rmSync(join(folder.node("standby"), "global", "pg_control"));
   const log = new TestLog();
   await using cluster = await start(folder, log);
@@ -78,8 +90,7 @@ test("a standby that does not start is made anew", async () => {
 });
 
 test("the primary is gone: the standby takes its place with everything that was acknowledged", async () => {
-  await using folder = new TestFolder();
-  await withOneVote(folder);
+  await using folder = withOneVote();
   rmSync(folder.node("primary"), { recursive: true });
   const log = new TestLog();
   await using cluster = await start(folder, log);
@@ -89,9 +100,8 @@ test("the primary is gone: the standby takes its place with everything that was 
 });
 
 test("the primary was put back from an older copy: refused, since the standby knows more", async () => {
-  await using folder = new TestFolder();
-  await withOneVote(folder);
-  cpSync(folder.node("primary"), join(folder.root, "copy"), { recursive: true, preserveTimestamps: true });
+  await using folder = withOneVote();
+  copy(folder.node("primary"), join(folder.root, "copy"));
   {
     await using cluster = await start(folder);
     await using client = await toPrimary(cluster);
@@ -100,7 +110,6 @@ test("the primary was put back from an older copy: refused, since the standby kn
   }
   rmSync(folder.node("primary"), { recursive: true });
   renameSync(join(folder.root, "copy"), folder.node("primary"));
-  Bun.spawnSync(["chown", "-R", `--reference=${folder.node("standby")}`, folder.node("primary")]);
   const error = await failure(start(folder));
   expect(error.code).toBe("primary_behind_standby");
 

@@ -1,0 +1,23 @@
+#!/usr/bin/env bun
+/** Picks the role or command. */
+import { Command } from "commander";
+import { devCommand } from "./cli/dev.ts";
+import { electionCommand } from "./cli/election.ts";
+import { loadCommand } from "./cli/load.ts";
+import { replayCommand } from "./cli/replay.ts";
+import { tokenCommand } from "./cli/token.ts";
+
+const program = new Command("urna")
+  .description("A real-time voting system that never loses an acknowledged vote.")
+  .addCommand(devCommand())
+  .addCommand(electionCommand())
+  .addCommand(tokenCommand())
+  .addCommand(replayCommand())
+  .addCommand(loadCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`urna: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
