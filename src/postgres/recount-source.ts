@@ -1,4 +1,5 @@
 /** A ledger in PostgreSQL as the recount reads it: which pieces, how large, and one of them read ahead. */
+import pg from "pg";
 import {
   type BallotRow,
   type BlockPlace,
@@ -10,6 +11,7 @@ import {
   type RecountSource,
   type StreamRow,
 } from "../auditing/recount-source.ts";
+import { hostUrls } from "./connection-string.ts";
 import { selectAllContests } from "./contests.ts";
 import {
   type PartitionSize,
@@ -20,7 +22,7 @@ import {
   selectStrayBlocks,
   selectStreams,
 } from "./recount-rows.ts";
-import type { Session } from "./session.ts";
+import { NoPrimaryError, Session, type SessionOptions } from "./session.ts";
 
 /** About 25,000 ballots, 50 ms. */
 const PAGES_A_PIECE = 256;
@@ -31,12 +33,40 @@ const BLOCKS_A_PIECE_MIN = 16;
 const PAGE_HEADER_BYTES = 24;
 const BALLOT_BYTES_MIN = 84;
 
+/** The primary, or where none answers the first standby that does. Throws NoPrimaryError when nobody does. */
+export async function openForReading(
+  connectionString: string,
+  options: SessionOptions,
+): Promise<{ session: Session; standby: boolean }> {
+  try {
+    return { session: await Session.openPrimary(connectionString, options), standby: false };
+  } catch (error) {
+    if (!(error instanceof NoPrimaryError)) throw error;
+    for (const url of hostUrls(connectionString)) {
+      const session = await Session.openHost(url, options).catch(() => null);
+      if (session !== null) return { session, standby: true };
+    }
+    throw error;
+  }
+}
+
 export class PostgresRecountSource implements RecountSource {
   private partitions = new Map<string, PartitionSize>();
 
   constructor(private readonly session: Session) {}
 
   async frontier(): Promise<Frontier> {
+    try {
+      return await this.readFrontier();
+    } catch (error) {
+      if (!isOtherSchema(error)) throw error;
+      throw new RecountImpossibleError(`this is no ledger of this version of Urna: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  private async readFrontier(): Promise<Frontier> {
     await this.session.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const streams = await selectStreams(this.session);
     const contests = await selectAllContests(this.session);
@@ -98,6 +128,15 @@ export class PostgresRecountSource implements RecountSource {
     if (now?.fileNumber === this.partitions.get(name)!.fileNumber) return;
     throw new RecountImpossibleError(`${name} was rewritten or detached while it was counted: run it again`);
   }
+}
+
+const UNDEFINED_TABLE = "42P01";
+const UNDEFINED_COLUMN = "42703";
+
+function isOtherSchema(error: unknown): error is pg.DatabaseError {
+  return (
+    error instanceof pg.DatabaseError && (error.code === UNDEFINED_TABLE || error.code === UNDEFINED_COLUMN)
+  );
 }
 
 function partitionOf({ name, contestLedgerId, sealed, pages, pageBytes }: PartitionSize): PartitionRow {

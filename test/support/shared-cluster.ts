@@ -16,7 +16,10 @@ let databases = 0;
 async function start() {
   const folder = mkdtempSync(join(tmpdir(), "urna-test-"));
   chmodSync(folder, 0o755); // PostgreSQL may run as another user.
-  const cluster = await startEmbeddedCluster({ folder: join(folder, "data"), log: createLog("text", "error") });
+  const cluster = await startEmbeddedCluster({
+    folder: join(folder, "data"),
+    log: createLog("text", "error"),
+  });
   return { cluster, folder };
 }
 
