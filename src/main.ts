@@ -2,8 +2,10 @@
 /** Picks the role or command. */
 import { Command } from "commander";
 import { devCommand } from "./cli/dev.ts";
+import { doctorCommand } from "./cli/doctor.ts";
 import { electionCommand } from "./cli/election.ts";
 import { loadCommand } from "./cli/load.ts";
+import { recountCommand } from "./cli/recount.ts";
 import { replayCommand } from "./cli/replay.ts";
 import { tokenCommand } from "./cli/token.ts";
 
@@ -13,7 +15,9 @@ const program = new Command("urna")
   .addCommand(electionCommand())
   .addCommand(tokenCommand())
   .addCommand(replayCommand())
-  .addCommand(loadCommand());
+  .addCommand(loadCommand())
+  .addCommand(recountCommand())
+  .addCommand(doctorCommand());
 
 try {
   await program.parseAsync();

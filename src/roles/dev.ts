@@ -10,6 +10,7 @@ import { announce, mintForContest, offerDemo, openDatabase, openSecrets } from "
 import { openGateway } from "./gateway.ts";
 import { healthRoutes } from "./health.ts";
 import { openLedger } from "./ledger.ts";
+import { openResults } from "./results.ts";
 
 export type DevConfig = {
   port: number;
@@ -38,6 +39,7 @@ export async function runDev(config: DevConfig): Promise<void> {
   const secrets = await openSecrets(config.data, ledger.store, log);
   const gateway = openGateway(opened, ledger, { ...secrets, lanes, deadlineMs, overrideGate, log, metrics });
   const admin = openAdmin(ledger, { secrets, adminToken, deadlineMs, log });
+  const results = openResults(ledger, { log, metrics });
   await offerDemo(admin.administration);
 
   const server = serve({
@@ -48,11 +50,16 @@ export async function runDev(config: DevConfig): Promise<void> {
     routes: [
       ...gateway.routes,
       ...admin.routes,
+      ...results.routes,
       openAdmissionRoute(mintForContest(admin.administration, ledger.directory)),
       ...healthRoutes(metrics, () => ledger.gate.faults.map(({ check, found }) => `${check} is ${found}`)),
     ],
   });
   opened.defer(() => server.stop());
   opened.use(announce(config.data, { url: server.url, adminToken, databaseUrl, pid: process.pid }));
-  await runUntilSignalled([...gateway.services, ...admin.services], log, deadlineMs + 1_000);
+  await runUntilSignalled(
+    [...gateway.services, ...admin.services, ...results.services],
+    log,
+    deadlineMs + 1_000,
+  );
 }
