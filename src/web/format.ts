@@ -6,6 +6,8 @@ const share = new Intl.NumberFormat(undefined, {
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
+const short = new Intl.NumberFormat(undefined, { notation: "compact" });
+const minutes = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -22,10 +24,20 @@ export function formatShare(part: number, all: number): string {
   return share.format(all === 0 ? 0 : part / all);
 }
 
+/** "1.2K": for the axis of a chart. */
+export function formatShort(count: number): string {
+  return short.format(count);
+}
+
 /** The time of day, with the date unless it is today. */
 export function formatInstant(atMs: number, nowMs: number): string {
   const sameDay = new Date(atMs).toDateString() === new Date(nowMs).toDateString();
   return (sameDay ? clock : calendar).format(atMs);
+}
+
+/** The time of day to the minute. */
+export function formatMinute(atMs: number): string {
+  return minutes.format(atMs);
 }
 
 /** "12 seconds", "3 minutes", "2 hours": one unit, rounded down. */

@@ -103,7 +103,7 @@ function Figures({ contest, results, feed }: FiguresProps) {
           Choices stay hidden until the result is final. Turnout is shown as it grows.
         </p>
       )}
-      {votes.length > 1 && (
+      {peak > 0 && (
         <figure>
           <figcaption>
             Votes a second. Peak: {formatCounted(Math.round(peak), "vote", "votes")} a second.

@@ -10,8 +10,8 @@ type OptionBarsProps = {
   order: number[];
 };
 
-/** What a full bar stands for: the smallest of these that the leader fits into, so that many options stay legible. */
-const FULL_BARS = [0.05, 0.1, 0.2, 0.5, 1];
+/** What a full bar stands for: all votes, or where votes are spread over many options the least that fits the leader. */
+const FULL_BARS = [0.05, 0.1, 0.25, 1];
 
 export function fullBarFor(leaderShare: number): number {
   return FULL_BARS.find((full) => leaderShare <= full) ?? 1;
@@ -64,11 +64,12 @@ export class OptionBars extends Component<OptionBarsProps> {
             return (
               <li key={option} class={votes === most && votes > 0 ? "leading" : ""}>
                 <span class="option-title">{titles.get(option) ?? `Option ${option}`}</span>
-                <span class="option-share">{formatShare(votes, all)}</span>
+                <span class="option-figures">
+                  {formatCounted(votes, "vote", "votes")} <b>{formatShare(votes, all)}</b>
+                </span>
                 <span class="track" aria-hidden="true">
                   <span class="fill" style={{ transform: `scaleX(${length})` }} />
                 </span>
-                <span class="option-votes">{formatCounted(votes, "vote", "votes")}</span>
               </li>
             );
           })}

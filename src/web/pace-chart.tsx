@@ -1,11 +1,18 @@
 /** The pace as a line: votes a second over the last minutes. The same figures stand beside it as text. */
+// Before uPlot, which would stop the whole page.
+import "./language-repair.ts";
+
 import { Component, createRef } from "preact";
 import uPlot from "uplot";
-import { formatCount } from "./format.ts";
+import { formatMinute, formatShort } from "./format.ts";
 import type { Pace } from "./pace.ts";
 import { votesPerSecond } from "./pace.ts";
 
-const HEIGHT_PX = 150;
+const HEIGHT_PX = 130;
+/** Whole minutes, in seconds: the clock under the chart shows no less. */
+const TIME_STEPS = [60, 120, 300, 600, 1800, 3600];
+/** Whole votes: 1, 2 and 5 times the powers of ten. */
+const VOTE_STEPS = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 
 export class PaceChart extends Component<{ pace: Pace }> {
   private readonly place = createRef<HTMLDivElement>();
@@ -52,13 +59,15 @@ function chartOptions(width: number): uPlot.Options {
     cursor: { show: false },
     scales: { y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 80 },
       {
         ...axis,
-        size: 56,
-        space: 40,
-        values: (_plot, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatCount(tick) : "")),
+        grid: { show: false },
+        space: 80,
+        size: 28,
+        values: (_plot, seconds) => seconds.map((second) => formatMinute(second * 1000)),
+        incrs: TIME_STEPS,
       },
+      { ...axis, size: 48, space: 40, incrs: VOTE_STEPS, values: (_plot, votes) => votes.map(formatShort) },
     ],
     series: [{}, { stroke: colour("--mark"), width: 2, fill: colour("--good"), points: { show: false } }],
   };

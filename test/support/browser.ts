@@ -16,8 +16,6 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // Without a locale in the environment the browser takes "en-US@posix", which is no language tag.
-  "--lang=en-US",
 ];
 
 /** The caller closes it; the profile is a fresh folder that goes with it. Takes about 0.3 s, once 3 s to unpack. */
