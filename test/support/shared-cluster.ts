@@ -16,14 +16,21 @@ let databases = 0;
 async function start() {
   const folder = mkdtempSync(join(tmpdir(), "urna-test-"));
   chmodSync(folder, 0o755); // PostgreSQL may run as another user.
-  const cluster = await startEmbeddedCluster({ folder: join(folder, "data"), log: createLog("text", "error") });
+  const cluster = await startEmbeddedCluster({
+    folder: join(folder, "data"),
+    log: createLog("text", "error"),
+  });
   return { cluster, folder };
 }
 
 /** The connection string of a fresh database with the schema, on a cluster that waits for its standby. */
 export async function freshDatabase(): Promise<string> {
   started ??= start();
-  const { cluster } = await started;
+  return databaseOn((await started).cluster);
+}
+
+/** The same on a cluster of the test's own, which it may break. */
+export async function databaseOn(cluster: EmbeddedCluster): Promise<string> {
   const name = `test_${++databases}`;
   await using admin = await Session.openPrimary(cluster.connectionString, TEST_SESSION);
   await admin.query({ text: `CREATE DATABASE ${name}` });
