@@ -7,6 +7,7 @@ import { electionCommand } from "./cli/election.ts";
 import { loadCommand } from "./cli/load.ts";
 import { recountCommand } from "./cli/recount.ts";
 import { replayCommand } from "./cli/replay.ts";
+import { roleCommands } from "./cli/roles.ts";
 import { tokenCommand } from "./cli/token.ts";
 
 const program = new Command("urna")
@@ -18,6 +19,7 @@ const program = new Command("urna")
   .addCommand(loadCommand())
   .addCommand(recountCommand())
   .addCommand(doctorCommand());
+for (const command of roleCommands()) program.addCommand(command);
 
 try {
   await program.parseAsync();
