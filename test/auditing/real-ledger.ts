@@ -88,6 +88,7 @@ export class RealLedger implements AsyncDisposable {
       connectionString,
       writer: "test",
       attemptTimeoutMs: TIMEOUT_MS,
+      gateFaults: () => [],
       overrideGate: false,
     });
     await writer.connect();

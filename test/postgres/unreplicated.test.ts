@@ -112,11 +112,14 @@ test("the phantom: a row that is visible and not replicated acknowledges nothing
     using _ = freezeStandby();
     expect((await writer.record(head, batchOf(ballot))).outcome).toBe("unknown");
     // The crash ends the wait, and recovery makes the row visible.
-    process.kill(cluster.nodes.primary.pid!, "SIGKILL");
+    const killed = cluster.nodes.primary.pid!;
+    process.kill(killed, "SIGKILL");
+    // Until then the killed postmaster's backends may still answer.
+    await eventually("the primary runs again", () => (cluster.nodes.primary.pid ?? killed) !== killed);
     await eventually("the row is visible on the primary", () =>
       pool.use(async (session) => (await selectBallots(session, [ballot])).length === 1),
     );
-    await other.writer.connect();
+    await eventually("the other writer is connected", () => other.writer.connect().then(() => true));
     const again = other.writer.record(other.head, batchOf(ballotOf(contest, "voter")));
     const finder = new PostgresBallotFinder(pool, { timeoutMs: 20_000, askersMax: 10, keysMax: 10 });
     const found = finder.find([ballot]);
