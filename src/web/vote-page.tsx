@@ -24,6 +24,10 @@ declare const OPEN_ADMISSION: boolean;
 
 const contestId = contestInAddress(location.pathname);
 takeTokenFromLink(contestId);
+// Another link to this contest, opened in this tab, changes only the fragment: the page must begin anew by itself.
+addEventListener("hashchange", () => {
+  if (takeTokenFromLink(contestId)) location.reload();
+});
 
 const watch = new ContestWatch(contestId, contestChanged);
 /** Null until the voter is known. */
