@@ -42,7 +42,7 @@ export class LeafCache {
     }
     for (const block of needed) this.touch(block);
     if (missing.size > 0) await this.read(missing);
-    this.evict();
+    this.evict(needed);
     return { covered, leaves: this.entries };
   }
 
@@ -64,10 +64,10 @@ export class LeafCache {
     }
   }
 
-  /** What is needed now was touched or read last, and fits: only older blocks go. */
-  private evict(): void {
+  /** What is needed now was touched or read last, and stays, should it be too large as well. */
+  private evict(needed: ReadonlySet<number>): void {
     for (const [block, { leaves }] of this.entries) {
-      if (this.bytes <= this.bytesMax) return;
+      if (this.bytes <= this.bytesMax || needed.has(block)) return;
       this.entries.delete(block);
       this.bytes -= leaves.length;
     }
