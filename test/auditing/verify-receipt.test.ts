@@ -7,7 +7,9 @@ import { encodeSelections } from "../../src/election/selections.ts";
 import { ballotLeaf } from "../../src/ledger/leaf.ts";
 import { uuidToBytes } from "../../src/ledger/uuid.ts";
 import { PostgresLeafFinder } from "../../src/postgres/leaf-finder.ts";
+import type { Session } from "../../src/postgres/session.ts";
 import type { RecordedBallot } from "../../src/recording/ledger.ts";
+import { eventually } from "../support/eventually.ts";
 import { ballotsOf, RealLedger } from "./real-ledger.ts";
 
 function receiptOf(contest: string, ballot: Omit<RecordedBallot, "contestLedgerId" | "voterKey">): Receipt {
@@ -143,3 +145,41 @@ test("receipts of a real ledger are found at their places, many at once, and non
   const other = receipts.find((one) => one.stream === 2 && one.index !== own.index)!;
   expect(await reasonOf({ index: other.index })).toContain("another ballot");
 });
+
+test("nothing is told of a receipt that no standby may have", async () => {
+  await using ledger = await RealLedger.open();
+  const contest = await ledger.contest("song");
+  await using recorder = await ledger.recorder();
+  const [ballot] = await recorder.record(ballotsOf(contest, 1));
+  await using admin = await ledger.session();
+  const finder = new PostgresLeafFinder(ledger.pool, { timeoutMs: 20_000, askersMax: 10, keysMax: 10 });
+  let verified: unknown = "waiting";
+  let verifying: Promise<unknown>;
+  await admin.query({ text: "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (nobody)'" });
+  try {
+    await reload(admin, "ANY 1 (nobody)");
+    verifying = verifyReceipt(receiptOf(contest.uuid, ballot!), finder).then((it) => (verified = it));
+    await eventually("the answer waits for the standby", async () => {
+      const waiting = await admin.query({
+        text: "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()",
+      });
+      return waiting.length === 1;
+    });
+    expect(verified).toBe("waiting");
+  } finally {
+    await admin.query({ text: "ALTER SYSTEM RESET synchronous_standby_names" });
+    await admin.query({ text: "SELECT pg_reload_conf()" });
+  }
+  await verifying;
+  expect(verified).toEqual({ status: "recorded" });
+});
+
+async function reload(admin: Session, names: string): Promise<void> {
+  await admin.query({ text: "SELECT pg_reload_conf()" });
+  await eventually("the setting is in force", async () => {
+    const [row] = await admin.query<{ names: string }>({
+      text: "SELECT current_setting('synchronous_standby_names') AS names",
+    });
+    return row?.names === names;
+  });
+}
