@@ -3,9 +3,9 @@ import { Command, Option } from "commander";
 import { Administration, CallFailed } from "../client/administration.ts";
 import type { ContestAnswer } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
-import { CommandFailed, reportingFailure } from "./action.ts";
+import { wholeNumber } from "../runtime/options.ts";
 import { type RecordColumns, readVoteRecords } from "./cast-vote-records.ts";
-import { wholeNumber } from "./numbers.ts";
+import { CommandFailed } from "./failure.ts";
 import { Progress, thousands } from "./progress.ts";
 import { BallotReader, namesOf, OVERVOTE, UNDERVOTE } from "./replay-ballots.ts";
 import { Journal } from "./replay-journal.ts";
@@ -48,7 +48,7 @@ export function replayCommand(): Command {
     .option("--allow-malformed", "do not fail because of malformed rows")
     .option("--json", "print JSON, for machines")
     .addHelpText("after", help)
-    .action(reportingFailure(replay));
+    .action(replay);
 }
 
 const help = `

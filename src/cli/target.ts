@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import type { Target } from "../client/administration.ts";
-import { CommandFailed } from "./action.ts";
+import { OPTIONS } from "../runtime/options.ts";
+import { CommandFailed } from "./failure.ts";
 
 export type TargetOptions = { url?: string; adminToken?: string; data: string };
 
@@ -17,7 +18,7 @@ export function addTargetOptions(command: Command): Command {
       new Option("--url <url>", "where Urna answers (default: the running urna dev)").env("URNA_URL"),
     )
     .addOption(new Option("--admin-token <token>", "the server's admin token").env("URNA_ADMIN_TOKEN"))
-    .addOption(new Option("--data <folder>", "urna dev's data folder").env("URNA_DATA").default(".urna"));
+    .addOption(OPTIONS.data());
 }
 
 /**

@@ -33,7 +33,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
   gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
   const limiter = new VoterLimiter({ requestsMax: 2_000, windowMs: 10_000, now: Date.now });
-  const { directory, finder, gate } = ledger;
+  const { directory, finder } = ledger;
   const casting = new Casting({
     tokenKeys: options.tokenKeys,
     directory,
@@ -54,10 +54,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     }),
     ...contestRoutes(directory, Date.now),
   ];
-  const services: Service[] = [
-    { name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() },
-    { name: "durability gate", run: (signal) => gate.run(signal) },
-  ];
+  const services: Service[] = [{ name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() }];
   return { routes, services };
 }
 

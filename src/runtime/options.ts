@@ -33,6 +33,7 @@ export const OPTIONS = {
       "DATABASE_URL",
       "the ledger: postgres://user:password@host1:5432,host2:5432/database, with every host that may be primary",
     ),
+  url: () => option("--url <url>", "URNA_URL", "where Urna answers (default: the running urna dev)"),
   secretsFile: () =>
     option(
       "--secrets-file <file>",

@@ -56,7 +56,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
   });
   opened.defer(() => server.stop());
   const end = new AbortController();
-  const services = [...gateway.services, ...admin.services];
+  const services = [...gateway.services, ...admin.services, ledger.gateService];
   const runs = services.map((service) => service.run(end.signal));
 
   // Several gateways may share a database.
