@@ -1,7 +1,7 @@
 /** `urna replay`: casts the cast vote records of a real election over HTTP. */
 import { Command, Option } from "commander";
 import { Administration, CallFailed } from "../client/administration.ts";
-import type { ContestAnswer } from "../client/contract.ts";
+import type { ContestAnswer, ContestRequest } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
 import { wholeNumber } from "../runtime/options.ts";
 import { type RecordColumns, readVoteRecords } from "./cast-vote-records.ts";
@@ -131,12 +131,19 @@ async function surveyFile(
 async function createContest(urna: Administration, file: string, titles: string[]): Promise<ContestAnswer> {
   const names = namesOf(file);
   const election = await urna.createElection({ id: names.election, title: `Replay of ${names.election}` });
-  const contest = await urna.createContest(election.id, {
+  const request: ContestRequest = {
     id: names.contest,
     title: `Replay of ${names.contest}`,
     method: "single-choice",
     options: titles,
     allowBlank: true,
+  };
+  const contest = await urna.createContest(election.id, request).catch((error) => {
+    if (!(error instanceof CallFailed && error.code === "id_taken")) throw error;
+    throw new CommandFailed(
+      `contest ${names.contest} exists with other options than this file's; ` +
+        `to cast in it, say --contest ${names.contest}`,
+    );
   });
   return contest.state === "draft" || contest.state === "scheduled" ? urna.open(contest.id) : contest;
 }

@@ -32,8 +32,12 @@ export function resolveTarget(options: TargetOptions): Target {
   }
   if (url !== undefined && options.adminToken !== undefined) return { url, adminToken: options.adminToken };
   const dev = readDevFile(options.data);
-  if (url !== undefined) return { url, adminToken: dev?.url === url ? dev.adminToken : null };
-  if (dev !== null) return { url: dev.url, adminToken: options.adminToken ?? dev.adminToken };
+  if (dev !== null && options.adminToken === undefined && (url ?? dev.url) === dev.url) {
+    const readAdminTokenAgain = () => readDevFile(options.data)?.adminToken ?? null;
+    return { url: dev.url, adminToken: dev.adminToken, readAdminTokenAgain };
+  }
+  const address = url ?? dev?.url;
+  if (address !== undefined) return { url: address, adminToken: options.adminToken ?? null };
   throw new CommandFailed(
     `no server is known: start one with "urna dev", or set --url (URNA_URL) and --admin-token (URNA_ADMIN_TOKEN). ` +
       `Looked for ${join(options.data, "dev.json")}; --data (URNA_DATA) names another folder.`,

@@ -172,7 +172,7 @@ describe("urna token mint", () => {
       "--admin-token",
       "wrong",
     );
-    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("401 invalid_token") });
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("401 not_authorized") });
     expect(readdirSync(folder)).toEqual(["v"]);
   });
 

@@ -71,13 +71,22 @@ test("into an existing contest the options are found by title", async () => {
 });
 
 test("another ballot of a voter who has voted is told, and fails the replay", async () => {
-  writeRecords(3);
+  writeRecords(4);
   await replay();
   writeFileSync(file, readFileSync(file, "utf8").replace("2,Brisa", "2,Alma"));
   const run = await replay();
   expect(run.exitCode).toBe(1);
   expect(countsOf(run)).toMatchObject({ alreadyVoted: 1, unexpectedlyRefused: 1 });
   expect(run.stderr).toContain("row 5: refused with 409 already_voted");
+});
+
+test("a file whose options have changed says how to cast into the contest that exists", async () => {
+  writeRecords(2);
+  await replay();
+  writeFileSync(file, "ballot,rank1\n9,Cielo\n");
+  const run = await replay();
+  expect(run.exitCode).toBe(1);
+  expect(run.stderr).toContain(`say --contest ${[...peer.contests.keys()][0]}`);
 });
 
 test("what the file lacks is said before anything is created", async () => {

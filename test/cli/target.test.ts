@@ -22,7 +22,7 @@ test("flags alone are enough", () => {
 
 test("without an address, the running urna dev's", () => {
   writeDev(DEV);
-  expect(resolveTarget({ data })).toEqual({ url: DEV.url, adminToken: "dev-token" });
+  expect(resolveTarget({ data })).toMatchObject({ url: DEV.url, adminToken: "dev-token" });
   expect(resolveTarget({ data, adminToken: "mine" })).toEqual({ url: DEV.url, adminToken: "mine" });
 });
 
@@ -30,6 +30,16 @@ test("urna dev's admin token goes to urna dev alone", () => {
   writeDev(DEV);
   expect(resolveTarget({ data, url: "http://127.0.0.1:8080/" }).adminToken).toBe("dev-token");
   expect(resolveTarget({ data, url: "https://votes.example.org" }).adminToken).toBeNull();
+});
+
+test("an urna dev that started again has its new token found, and no other server's token is sought", () => {
+  writeDev(DEV);
+  const target = resolveTarget({ data });
+  writeDev({ ...DEV, adminToken: "new-token" });
+  expect(target.readAdminTokenAgain?.()).toBe("new-token");
+  for (const given of [{ url: "https://votes.example.org" }, { adminToken: "mine" }]) {
+    expect(resolveTarget({ data, ...given }).readAdminTokenAgain).toBeUndefined();
+  }
 });
 
 test("neither address nor urna dev: says both ways out", () => {

@@ -37,9 +37,25 @@ test("an election from its creation to its result", async () => {
 test("a refusal says what was asked, what was answered, and what to do", async () => {
   const stranger = new Administration({ url: peer.url, adminToken: "wrong" });
   const error = await failureOf(stranger.createElection({ title: "Song" }));
-  expect(error.code).toBe("invalid_token");
-  expect(error.message).toContain("POST /v1/elections was refused with 401 invalid_token: the peer says");
+  expect(error.code).toBe("not_authorized");
+  expect(error.message).toContain("POST /v1/elections was refused with 401 not_authorized: the peer says");
   expect(error.message).toContain("URNA_ADMIN_TOKEN");
+});
+
+test("a token that is refused is read again, by concurrent calls too, and given up when it is still the same", async () => {
+  let reads = 0;
+  const renewed = new Administration({
+    url: peer.url,
+    adminToken: "old",
+    readAdminTokenAgain: () => {
+      reads++;
+      return ADMIN_TOKEN;
+    },
+  });
+  await Promise.all([renewed.createElection({ title: "A" }), renewed.createElection({ title: "B" })]);
+  expect(reads).toBe(1);
+  const stale = new Administration({ url: peer.url, adminToken: "old", readAdminTokenAgain: () => "old" });
+  expect((await failureOf(stale.createElection({ title: "A" }))).code).toBe("not_authorized");
 });
 
 test("nobody there: says where it looked and how to start one", async () => {
