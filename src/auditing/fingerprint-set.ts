@@ -27,7 +27,7 @@ export class FingerprintSet {
    */
   add(high: number, low: number): boolean {
     const lowTaken = high === 0 && low === 0 ? 1 : low;
-    const mixed = Math.imul(high ^ Math.imul(low, 0x9e3779b1), 0x85ebca6b) >>> 0;
+    const mixed = Math.imul(high ^ Math.imul(lowTaken, 0x9e3779b1), 0x85ebca6b) >>> 0;
     let slot = Math.floor((mixed / 0x1_0000_0000) * this.slotCount);
     for (;;) {
       const takenHigh = this.slots[slot * 2]!;

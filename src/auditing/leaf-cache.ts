@@ -8,14 +8,17 @@ import type { BlockPlace, LeavesRow, RecountSource } from "./recount-source.ts";
 /** One block's leaves, and each index's rank among them; -1 where none was recorded. */
 export type BlockLeaves = { leaves: Buffer; ranks: Int32Array };
 
-const CACHE_BYTES_MAX = 64 * 1024 * 1024;
+const BYTES_MAX = 64 * 1024 * 1024;
 
 export class LeafCache {
   /** Least recently needed first. */
   private readonly entries = new Map<number, BlockLeaves>();
   private bytes = 0;
 
-  constructor(private readonly source: RecountSource) {}
+  constructor(
+    private readonly source: Pick<RecountSource, "leaves">,
+    private readonly bytesMax = BYTES_MAX,
+  ) {}
 
   /**
    * Makes the blocks of a prefix of `wanted` available, by block number, and returns how long that prefix is: as
@@ -31,7 +34,7 @@ export class LeafCache {
     for (const { block, place, offered } of wanted) {
       if (!needed.has(block)) {
         bytes += offered * LEAF_BYTES;
-        if (covered > 0 && bytes > CACHE_BYTES_MAX) break;
+        if (covered > 0 && bytes > this.bytesMax) break;
         needed.add(block);
         if (!this.entries.has(block)) missing.set(block, place);
       }
@@ -39,7 +42,7 @@ export class LeafCache {
     }
     for (const block of needed) this.touch(block);
     if (missing.size > 0) await this.read(missing);
-    this.evict();
+    this.evict(needed);
     return { covered, leaves: this.entries };
   }
 
@@ -61,10 +64,10 @@ export class LeafCache {
     }
   }
 
-  /** What is needed now was touched or read last, and fits: only older blocks go. */
-  private evict(): void {
+  /** What is needed now was touched or read last, and stays, should it be too large as well. */
+  private evict(needed: ReadonlySet<number>): void {
     for (const [block, { leaves }] of this.entries) {
-      if (this.bytes <= CACHE_BYTES_MAX) return;
+      if (this.bytes <= this.bytesMax || needed.has(block)) return;
       this.entries.delete(block);
       this.bytes -= leaves.length;
     }

@@ -16,7 +16,7 @@ export function renderRecount(report: RecountReport, from: RecountedFrom): strin
     "",
     ...renderContests(report.contests),
     "",
-    `${thousands(streams)} streams, ${thousands(blocks)} blocks, ${thousands(leaves)} leaves checked`,
+    `checked: streams ${thousands(streams)}, blocks ${thousands(blocks)}, leaves ${thousands(leaves)}`,
     ...(report.clean ? ["clean"] : renderFindings(report)),
   ].join("\n");
 }

@@ -58,7 +58,7 @@ export function castingMessage(casting: Casting, kept: boolean, nowMs: number): 
 }
 
 function inDoubt(cause: string, closing: string): Message {
-  const text = `The connection broke off before an answer came, so your ballot may or may not be recorded. ${cause} We keep asking. ${closing} ${ONCE}`;
+  const text = `No certain answer came to an earlier attempt, so your ballot may or may not be recorded. ${cause} We keep asking. ${closing} ${ONCE}`;
   return {
     tone: "busy",
     title: "We do not know yet whether your ballot is recorded",

@@ -24,6 +24,10 @@ declare const OPEN_ADMISSION: boolean;
 
 const contestId = contestInAddress(location.pathname);
 takeTokenFromLink(contestId);
+// Another link to this contest, opened in this tab, changes only the fragment: the page must begin anew by itself.
+addEventListener("hashchange", () => {
+  if (takeTokenFromLink(contestId)) location.reload();
+});
 
 const watch = new ContestWatch(contestId, contestChanged);
 /** Null until the voter is known. */
@@ -102,12 +106,14 @@ function meetVoter(voter: Voter, contest: WireContest): void {
       load: () => read<SavedCasting>(key),
       async post(ballot: Ballot) {
         const answer = await castBallot(contestId, token, ballot);
-        if (!OPEN_ADMISSION || voter.source === "link") return answer;
-        if (answer.kind !== "refused" || answer.refusal.code !== "invalid_token") return answer;
-        // A development server's tokens end with it; its cookie still says which voter this is.
-        token = (await askAdmission(contestId)) ?? token;
-        saveVoter(contestId, contest.election, { token, source: "admission" });
-        return castBallot(contestId, token, ballot);
+        const invalid = answer.kind === "refused" && answer.refusal.code === "invalid_token";
+        if (OPEN_ADMISSION && invalid && voter.source === "admission") {
+          // A development server's tokens end with it; its cookie still says which voter this is.
+          token = (await askAdmission(contestId)) ?? token;
+          saveVoter(contestId, contest.election, { token, source: "admission" });
+          return castBallot(contestId, token, ballot);
+        }
+        return answer;
       },
       verify: verifyReceipt,
       later: (delayMs, run) => setTimeout(run, delayMs),

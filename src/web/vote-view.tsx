@@ -63,6 +63,9 @@ function Body({ state, contest, actions, formShown }: BodyProps) {
     return (
       <>
         {casting.phase !== "already_voted" && <p class="marked">{choiceTitle(contest, chosen)}</p>}
+        {contest.void !== null && (
+          <p class="override">This contest was declared void: {contest.void.reason}</p>
+        )}
         {casting.phase === "recorded" && <ReceiptSlip receipt={casting.receipt} contest={contest.id} />}
         {casting.phase === "refused" && (
           <div class="actions">

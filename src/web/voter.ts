@@ -10,13 +10,14 @@ const electionKey = (election: string) => `urna/voter/election/${election}`;
 
 /**
  * Takes the token out of a link's fragment, before anything else happens: fragments reach no server and no log,
- * and once it is saved the address bar, the history and a screenshot no longer show it.
+ * and once it is saved the address bar, the history and a screenshot no longer show it. Returns whether there was one.
  */
-export function takeTokenFromLink(contest: string): void {
+export function takeTokenFromLink(contest: string): boolean {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (token === null || token === "") return;
+  if (token === null || token === "") return false;
   saveVoter(contest, null, { token, source: "link" });
   history.replaceState(null, "", location.pathname + location.search);
+  return true;
 }
 
 /** The voter of the newest link to this contest or, where the election is known, to any contest of it. */

@@ -1,44 +1,30 @@
-/** A real ledger for the recount's tests: an embedded cluster with the schema, a contest, and ballots recorded in it. */
+/** A real ledger for the recount's tests: a database of its own, contests, and ballots recorded as lanes do. */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Contest } from "../../src/election/contest.ts";
 import { encodeSelections } from "../../src/election/selections.ts";
-import type { EmbeddedCluster } from "../../src/embedded/cluster.ts";
 import { ballotLeaf } from "../../src/ledger/leaf.ts";
 import { uuidToBytes } from "../../src/ledger/uuid.ts";
 import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
-import { migrate } from "../../src/postgres/migrate.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
 import { PostgresStreamWriter } from "../../src/postgres/stream-writer.ts";
 import { makeBatch } from "../../src/recording/batch.ts";
 import type { Ballot, RecordedBallot, StreamHead } from "../../src/recording/ledger.ts";
-import { start, TestFolder } from "../embedded/support.ts";
+import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
-const SESSION = { applicationName: "urna-test", connectTimeoutMs: 5_000, lockTimeoutMs: 5_000 };
 const TIMEOUT_MS = 30_000;
 
 export class RealLedger implements AsyncDisposable {
   private constructor(
-    private readonly resources: AsyncDisposableStack,
-    readonly cluster: EmbeddedCluster,
+    readonly connectionString: string,
     readonly pool: SessionPool,
     readonly contests: PostgresContestStore,
   ) {}
 
-  static async start(): Promise<RealLedger> {
-    await using resources = new AsyncDisposableStack();
-    const folder = resources.use(new TestFolder());
-    const cluster = resources.use(await start(folder));
-    const { connectionString } = cluster;
-    const pool = resources.use(
-      new SessionPool({ ...SESSION, connectionString, sessionsMax: 4, waitingMax: 100 }),
-    );
-    await pool.use((session) => migrate(session, TIMEOUT_MS));
-    return new RealLedger(resources.move(), cluster, pool, new PostgresContestStore(pool, TIMEOUT_MS));
-  }
-
-  get connectionString(): string {
-    return this.cluster.connectionString;
+  static async open(): Promise<RealLedger> {
+    const connectionString = await freshDatabase();
+    const pool = new SessionPool({ ...TEST_SESSION, connectionString, sessionsMax: 4, waitingMax: 100 });
+    return new RealLedger(connectionString, pool, new PostgresContestStore(pool, TIMEOUT_MS));
   }
 
   /** Runs as the superuser that nothing stops from changing what was recorded. */
@@ -48,7 +34,7 @@ export class RealLedger implements AsyncDisposable {
   }
 
   session(): Promise<Session> {
-    return Session.openPrimary(this.connectionString, SESSION);
+    return Session.openPrimary(this.connectionString, TEST_SESSION);
   }
 
   async contest(id: string): Promise<Contest> {
@@ -84,7 +70,7 @@ export class RealLedger implements AsyncDisposable {
   async recorder(): Promise<Recorder> {
     const { connectionString } = this;
     const writer = new PostgresStreamWriter({
-      ...SESSION,
+      ...TEST_SESSION,
       connectionString,
       writer: "test",
       attemptTimeoutMs: TIMEOUT_MS,
@@ -96,7 +82,7 @@ export class RealLedger implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.resources.disposeAsync();
+    await this.pool[Symbol.asyncDispose]();
   }
 }
 

@@ -363,6 +363,23 @@ test("a sealed contest takes another ballot while the recount is under way", asy
   expect(codes).toEqual(["ballot_after_seal"]);
 });
 
+test("more repeated voters than can be examined are not passed over", async () => {
+  const ledger = ledgerOf({ contests: 1, blocks: [] });
+  for (let i = 0; i < 2; i++) {
+    ledger.record(
+      1,
+      Array.from({ length: 10_001 }, () => ({ contest: 0, choice: 1, accepted: true })),
+    );
+  }
+  const ballots = ledger.ballotRows;
+  for (const ballot of ballots.slice(10_001)) ballot.voterKey = ballots[ballot.index]!.voterKey;
+  const { findings } = await recount(new FakeSource(ledger));
+  expect([...findings.countByCode]).toEqual([
+    ["voter_twice", 10_000],
+    ["uniqueness_unproved", 1],
+  ]);
+});
+
 test("findings are counted all, and listed up to a hundred, each with its place", async () => {
   const ledger = ledgerOf({ contests: 1, blocks: [] });
   ledger.record(

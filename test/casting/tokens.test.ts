@@ -89,7 +89,7 @@ test("of another election: wrong_election, for casting and finding", async () =>
   await expectProblem(await gateway.find(contest.id, token), "wrong_election");
 });
 
-describe("expired", () => {
+describe.concurrent("expired", () => {
   test("without a recorded ballot: invalid_token, and nothing is recorded", async () => {
     const token = await gateway.token(contest, "voter-late", Date.now() - 1_000);
     await expectProblem(await gateway.cast(contest.id, token, ballot), "invalid_token");

@@ -1,83 +1,10 @@
+/** What viewers see, on real sockets. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { Contest } from "../../src/election/contest.ts";
-import type { HttpServer } from "../../src/http/server.ts";
-import { serve } from "../../src/http/server.ts";
-import { Feed, type FeedOptions } from "../../src/results/feed.ts";
-import { resultsRoutes } from "../../src/results/routes.ts";
 import { RunningTally } from "../../src/results/running-tally.ts";
 import { eventually } from "../support/eventually.ts";
+import { Stage } from "./stage.ts";
 import { contestOf, FIRST, NOW_MS, votes } from "./support.ts";
-import { Watcher } from "./watching.ts";
-
-/** A feed behind the real server; its clock and its ticks are the test's. */
-class Stage {
-  nowMs = NOW_MS;
-  figures = { tally: new RunningTally(), asOfMs: NOW_MS as number | null };
-  contest: Contest = contestOf();
-  isKnown = true;
-  asked = 0;
-  readonly feed: Feed;
-  readonly server: HttpServer;
-  private readonly watchers: Watcher[] = [];
-
-  constructor(options: Partial<FeedOptions> = {}) {
-    this.feed = new Feed(
-      this.figures,
-      {
-        get: () => (this.isKnown ? this.contest : undefined),
-        fresh: async () => {
-          this.asked++;
-          return this.contest;
-        },
-      },
-      {
-        viewersMax: 100,
-        updateMs: 500,
-        keepAliveMs: 15_000,
-        viewerQueueBytesMax: 16_384,
-        now: () => this.nowMs,
-        ...options,
-      },
-    );
-    this.server = serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      routes: resultsRoutes(this.feed, async () => this.contest),
-      bodyBytesMax: 1_024,
-      onUnexpected: (error) => {
-        throw error;
-      },
-    });
-  }
-
-  vote(counts: Record<number, number>): void {
-    this.figures.tally.add(votes(counts), this.nowMs, this.nowMs);
-  }
-
-  async tickAfter(ms: number): Promise<void> {
-    this.nowMs += ms;
-    this.figures.asOfMs = this.nowMs;
-    await this.feed.tick();
-  }
-
-  watch(headers: Record<string, string> = {}): Watcher {
-    const watcher = Watcher.open(`${this.server.url}/v1/contests/mayor/results/stream`, headers);
-    this.watchers.push(watcher);
-    return watcher;
-  }
-
-  /** A viewer that has seen the history and the first snapshot, or the history alone. */
-  async watching(headers: Record<string, string> = {}, events = 2): Promise<Watcher> {
-    const watcher = this.watch(headers);
-    for (let i = 0; i < events; i++) await watcher.next();
-    return watcher;
-  }
-
-  async stop(): Promise<void> {
-    for (const watcher of this.watchers) await watcher[Symbol.asyncDispose]();
-    await this.server.stop();
-  }
-}
 
 let stage: Stage;
 
@@ -85,13 +12,7 @@ beforeEach(() => {
   stage = new Stage();
 });
 
-afterEach(() => stage.stop());
-
-/** Another stage than the usual one. */
-async function restage(options: Partial<FeedOptions>): Promise<void> {
-  await stage.stop();
-  stage = new Stage(options);
-}
+afterEach(() => stage[Symbol.asyncDispose]());
 
 test("a stream begins with the history and a whole snapshot", async () => {
   stage.vote({ 1: 3, 0: 1 });
@@ -118,6 +39,7 @@ test("later events are whole snapshots, at most one an interval, and only of som
   await stage.tickAfter(500);
   stage.vote({ 2: 1 });
   await stage.tickAfter(499);
+  stage.vote({ 2: 1 });
   await stage.tickAfter(1);
   await stage.tickAfter(500);
   await stage.tickAfter(500);
@@ -125,7 +47,7 @@ test("later events are whole snapshots, at most one an interval, and only of som
   await stage.tickAfter(50);
   const turnouts = [];
   for (let i = 0; i < 3; i++) turnouts.push((await watcher.next()).data.turnout);
-  expect(turnouts).toEqual([1, 2, 3]);
+  expect(turnouts).toEqual([1, 3, 4]);
   expect(watcher.left).toBeEmpty();
 });
 
@@ -258,108 +180,4 @@ test("while choices are hidden, a version says nothing of them", async () => {
   stage.figures.tally = new RunningTally();
   stage.vote({ 2: 2 });
   expect(await idOf()).toBe(id);
-});
-
-test("when nothing happens, a comment shows that the stream is alive", async () => {
-  const watcher = await stage.watching();
-  await stage.tickAfter(14_999);
-  await stage.tickAfter(1);
-  await watcher.until(() => watcher.comments === 1);
-  await stage.tickAfter(15_000);
-  await watcher.until(() => watcher.comments === 2);
-  expect(watcher.left).toBeEmpty();
-});
-
-test("before the figures are first complete there are no results, unless they are final", async () => {
-  stage.figures.asOfMs = null;
-  const url = `${stage.server.url}/v1/contests/mayor/results`;
-  for (const path of ["", "/stream"]) {
-    const answer = await fetch(url + path);
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get("retry-after")).toMatch(/^[1-9]$/);
-    expect(await answer.json()).toMatchObject({ code: "not_available" });
-  }
-  stage.contest = contestOf({ finalAtMs: NOW_MS, finalTally: votes({ 1: 1 }).get(FIRST)! });
-  expect(await (await fetch(url)).json()).toMatchObject({ final: true, ballots: 1 });
-});
-
-test("viewers beyond the bound are refused, and come in when another one leaves", async () => {
-  await restage({ viewersMax: 2 });
-  const first = await stage.watching();
-  await stage.watching();
-  const refused = await fetch(`${stage.server.url}/v1/contests/mayor/results/stream`);
-  expect(refused.status).toBe(503);
-  expect(refused.headers.get("retry-after")).toMatch(/^[1-9]$/);
-  expect(await refused.json()).toMatchObject({ code: "not_available" });
-  first.vanish();
-  await eventually("the viewer is forgotten", () => stage.feed.viewers === 1);
-  await stage.watching();
-});
-
-test("a viewer that vanishes is forgotten, and its hub with the last one", async () => {
-  const [one, other] = [await stage.watching(), await stage.watching()];
-  expect(stage.feed.viewers).toBe(2);
-  one.vanish();
-  await eventually("the first is forgotten", () => stage.feed.viewers === 1);
-  await other[Symbol.asyncDispose]();
-  await eventually("the other is forgotten", () => stage.feed.viewers === 0);
-  expect(stage.feed.contestsWatched).toBe(0);
-  expect(stage.feed.dropped).toEqual({ slow_viewer: 0, shutting_down: 0 });
-});
-
-test("a viewer that stalls is dropped with a reason, costs no memory, and holds nobody up", async () => {
-  // Snapshots of 64 KB, so that what the kernel takes for a stalled reader, megabytes, is soon full.
-  stage.contest = contestOf({
-    options: Array.from({ length: 2_500 }, (_, i) => ({ number: i + 1, title: "" })),
-  });
-  const [stalled, vanished, reading] = [
-    await stage.watching(),
-    await stage.watching(),
-    await stage.watching(),
-  ];
-  stalled.stall();
-  vanished.stall();
-  const before = process.memoryUsage.rss();
-  const updates = 2_000;
-  for (let i = 1; i <= updates; i++) {
-    stage.vote({ 1: 1 });
-    await stage.tickAfter(500);
-    expect(await reading.next()).toMatchObject({ data: { turnout: i } });
-    reading.body = "";
-  }
-  expect(stage.feed.dropped.slow_viewer).toBe(2);
-  expect(stage.feed.viewers).toBe(1);
-  expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(64);
-  vanished.vanish();
-  stalled.readOn();
-  for (;;) {
-    const { event, data } = await stalled.next();
-    if (event !== "goodbye") continue;
-    expect(data).toEqual({ reason: "slow_viewer" });
-    break;
-  }
-  await expect(stalled.next()).rejects.toThrow("has ended");
-});
-
-test("on shutting down everybody is told goodbye, and nobody is let in", async () => {
-  const watchers = [await stage.watching(), await stage.watching()];
-  stage.feed.drain();
-  for (const watcher of watchers) {
-    expect(await watcher.next()).toMatchObject({ event: "goodbye", data: { reason: "shutting_down" } });
-    await expect(watcher.next()).rejects.toThrow("has ended");
-  }
-  expect(stage.feed.viewers).toBe(0);
-  expect(stage.feed.dropped.shutting_down).toBe(2);
-  expect((await fetch(`${stage.server.url}/v1/contests/mayor/results/stream`)).status).toBe(503);
-});
-
-test("it runs by itself until the signal", async () => {
-  const end = new AbortController();
-  const running = stage.feed.run(end.signal);
-  const watcher = await stage.watching();
-  stage.vote({ 1: 1 });
-  stage.nowMs += 500;
-  expect(await watcher.next()).toMatchObject({ data: { turnout: 1 } });
-  end.abort();
-  await running;
 });

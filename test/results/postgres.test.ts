@@ -37,6 +37,8 @@ function openTailer(database: string, { timeoutMs = 5_000, blocksMax = 1_000 } =
   const pool = opened.use(
     new SessionPool({
       ...TEST_SESSION,
+      // Longer than any test: what gives up in time must be the reader.
+      lockTimeoutMs: 60_000,
       applicationName,
       connectionString: database,
       sessionsMax: 1,

@@ -109,6 +109,16 @@ test("the ledger goes back between the heads and the blocks", async () => {
   expect(turnout(tailer)).toBe(1);
 });
 
+test("a block that chains, but is in another place than the next, is not counted", async () => {
+  const ledger = new FakeLedger();
+  ledger.append(1, votes({ 1: 1 }));
+  ledger.append(1, votes({ 1: 1 }));
+  ledger.streams.get(1)![1]!.seq = 3;
+  const { tailer } = tailerOf(ledger);
+  await expect(tailer.poll(never)).rejects.toMatchObject({ code: "ledger_rewound" });
+  expect(tailer.asOfMs).toBeNull();
+});
+
 test("while everything is counted again, the figures of before go on being shown, and say how old they are", async () => {
   const ledger = new FakeLedger();
   let nowMs = NOW_MS;

@@ -26,13 +26,15 @@ export type TestGatewayOptions = {
   secretsText?: SecretsText;
   /** Instead of a fresh one. */
   databaseUrl?: string;
+  /** Where failures are meant, they need not be read. */
+  logLevel?: "error" | "silent";
 };
 
 export async function startTestGateway(options: TestGatewayOptions = {}) {
   const { deadlineMs = 5_000, bodyTimeoutMs = 5_000, lanes = 2, secretsText = drawSecrets() } = options;
   const opened = new AsyncDisposableStack();
   const databaseUrl = options.databaseUrl ?? (await freshDatabase());
-  const log = createLog("text", "error");
+  const log = createLog("text", options.logLevel ?? "error");
   const metrics = createMetrics();
   const secrets = parseSecrets(secretsText);
   const ledger = openLedger(opened, { databaseUrl, roleName: "test", log, metrics });
