@@ -24,6 +24,11 @@ for (const command of roleCommands()) program.addCommand(command);
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(`urna: ${(error as Error).message}`);
+  console.error(`urna: ${isBug(error) ? error.stack : (error as Error).message}`);
   process.exitCode = 1;
+}
+
+/** What nobody can mend by doing something else: where it happened is what helps. */
+function isBug(error: unknown): error is Error {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }
