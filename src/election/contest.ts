@@ -1,4 +1,5 @@
 /** A contest: what is being decided, by whom it may be seen, and when it takes ballots. */
+import type { ContestTally } from "./tally.ts";
 
 export type Option = { number: number; title: string };
 
@@ -28,20 +29,36 @@ export type Contest = {
   sealedAtMs: number | null;
   /** When the sealed contest's counts were proved and published; the state is final from then on. */
   finalAtMs: number | null;
+  /** The proved counts of a final contest. */
+  finalTally: ContestTally | null;
 };
 
 /** Where a contest stands at an instant. Pausing and voiding are facts beside the state, not states. */
 export function contestStateAt(contest: Contest, nowMs: number): ContestState {
   if (contest.finalAtMs !== null) return "final";
-  if (contest.opensAtMs === null && contest.closesAtMs === null) return "draft";
   if (contest.closesAtMs !== null && nowMs >= contest.closesAtMs) return "closing";
-  if (contest.opensAtMs === null || nowMs < contest.opensAtMs) return "scheduled";
+  if (contest.opensAtMs === null) return "draft";
+  if (nowMs < contest.opensAtMs) return "scheduled";
   return "open";
 }
 
 /** Whether a ballot that arrived at this instant may be recorded, as far as the contest's times tell. */
 export function takesBallotsAt(contest: Contest, arrivedAtMs: number): boolean {
-  return contest.sealedAtMs === null && !contest.paused && contestStateAt(contest, arrivedAtMs) === "open";
+  if (contest.sealedAtMs !== null || contest.paused || contest.voided !== null) return false;
+  return contestStateAt(contest, arrivedAtMs) === "open";
+}
+
+/** Why a contest takes no ballot at this instant, in words for the voter. */
+export function notOpenReason(contest: Contest, nowMs: number): string {
+  const state = contestStateAt(contest, nowMs);
+  if (contest.voided !== null) return `this contest was declared void: ${contest.voided.reason}`;
+  if (state === "draft" || state === "scheduled") {
+    const opens =
+      contest.opensAtMs === null ? "" : `, it opens at ${new Date(contest.opensAtMs).toISOString()}`;
+    return `this contest is not open yet${opens}`;
+  }
+  if (state === "open" && contest.paused) return "this contest is paused: try again later";
+  return "this contest is closed";
 }
 
 /** Whether choices may be shown: always when live, otherwise once final. Turnout may be shown at any time. */

@@ -16,6 +16,8 @@ export type BlockContent = {
   overridden: boolean;
   /** Counts of the ballots that this block newly recorded. */
   tally: Tally;
+  /** Which of the offered ballots these are, see places.ts. */
+  places: Buffer;
   /** The leaves of those ballots, 32 bytes each, in the order of their index. */
   leaves: Buffer;
   /** The hash of the stream's previous block, or {@link GENESIS_HASH}. */
@@ -29,16 +31,18 @@ const DOMAIN = Buffer.concat([Buffer.from([0x02]), Buffer.from("urna/block/v1")]
  * uuid and option), so that nothing of a block can be changed without breaking the chain.
  */
 export function blockHash(block: BlockContent): Buffer {
-  const header = Buffer.alloc(8 + 8 + 16 + 8 + 1);
+  const header = Buffer.alloc(8 + 8 + 16 + 8 + 1 + 4);
   header.writeBigUInt64BE(BigInt(block.streamId), 0);
   header.writeBigUInt64BE(BigInt(block.seq), 8);
   uuidToBytes(block.batchId).copy(header, 16);
   header.writeBigUInt64BE(BigInt(block.recordedAtMs), 32);
   header.writeUInt8(block.overridden ? 1 : 0, 40);
+  header.writeUInt32BE(block.places.length, 41);
   return createHash("sha256")
     .update(DOMAIN)
     .update(block.prevHash)
     .update(header)
+    .update(block.places)
     .update(tallyBytes(block.tally))
     .update(block.leaves)
     .digest();

@@ -5,7 +5,7 @@ import { LOGO_BALLOT, LOGO_URN, LOGO_VIEW_BOX } from "./logo-shape.ts";
 
 export type Page = {
   html: string;
-  gzip: Uint8Array;
+  gzip: Uint8Array<ArrayBuffer>;
   /** A strong validator (RFC 9110, section 8.8.3), quotes included. */
   etag: string;
   contentSecurityPolicy: string;

@@ -63,8 +63,10 @@ CREATE TABLE blocks (
   overridden  boolean NOT NULL,
   -- Counts of the ballots newly recorded here, {"<contest uuid>": {"<option>": votes}}.
   tally       jsonb NOT NULL,
-  -- The 32-byte leaves of those ballots, in the order of their index.
-  leaves      bytea NOT NULL CHECK (length(leaves) % 32 = 0),
+  -- Bit i (lowest bit of a byte first) is set when the ballot offered at index i was newly recorded here.
+  places      bytea NOT NULL,
+  -- The 32-byte leaves of the newly recorded ballots, in the order of their index.
+  leaves      bytea NOT NULL CHECK (length(leaves) = 32 * bit_count(places)),
   prev_hash   bytea NOT NULL,
   hash        bytea NOT NULL,
   PRIMARY KEY (stream_id, seq)

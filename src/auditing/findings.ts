@@ -1,0 +1,52 @@
+/** Findings: what a recount found wrong, each with a stable code and a place. */
+
+/** One code an invariant; docs and scripts name findings by these. */
+export const FINDING_CODES = {
+  hash_mismatch: "a block's hash is not that of its content",
+  chain_broken: "a block does not chain to the block before it",
+  block_missing: "a stream has a gap",
+  tail_missing: "a stream's last blocks are missing",
+  head_mismatch: "a stream's head is not its last block",
+  stray_block: "a block is past the end of its stream, or of no stream",
+  tally_malformed: "a block's tally is not a tally",
+  leaves_length: "a block has not as many leaves as places",
+  block_tally_mismatch: "a block's tally is not that of its ballots",
+  place_without_ballot: "a block recorded a ballot that is not there",
+  ballot_without_block: "a ballot names a block that does not exist",
+  place_not_set: "a ballot names a place where its block recorded none",
+  place_taken_twice: "two ballots name the same place of a block",
+  leaf_mismatch: "a ballot is not the one that its block committed to",
+  wrong_partition: "a ballot is in another contest's partition",
+  unknown_contest: "there is no such contest",
+  invalid_selections: "a ballot's selections are not valid in its contest",
+  voter_twice: "a voter has more than one ballot in a contest",
+  equal_leaves: "two ballots have the same leaf",
+  uniqueness_unproved: "too many repeated voters or leaves to examine each",
+  tally_mismatch: "the blocks' tallies do not add up to the ballots",
+  final_tally_mismatch: "a final contest's counts are not those of its ballots",
+  seal_missing: "a sealed contest would still take ballots",
+  ballot_after_seal: "a sealed contest has taken another ballot",
+  results_mismatch: "the results that are served are not those of the ledger",
+} as const;
+
+export type FindingCode = keyof typeof FINDING_CODES;
+
+/** As much of it as the finding has; the contest by its public id. */
+export type FindingPlace = { contest?: string; stream?: number; seq?: number; index?: number };
+
+export type Finding = { code: FindingCode; place: FindingPlace; message: string };
+
+const KEPT_MAX = 100;
+
+/** The first {@link KEPT_MAX} findings in full, all of them counted. */
+export class Findings {
+  readonly kept: Finding[] = [];
+  readonly countByCode = new Map<FindingCode, number>();
+  total = 0;
+
+  add(code: FindingCode, place: FindingPlace, message: string): void {
+    this.total++;
+    this.countByCode.set(code, (this.countByCode.get(code) ?? 0) + 1);
+    if (this.kept.length < KEPT_MAX) this.kept.push({ code, place, message });
+  }
+}

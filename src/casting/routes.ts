@@ -1,0 +1,75 @@
+/** The voting path over HTTP: casting a ballot, and finding one's own. */
+import type { ContestDirectory } from "../contests/directory.ts";
+import { originsAllowedBy } from "../contests/routes.ts";
+import type { Receipt } from "../election/receipt.ts";
+import { encodeSelections } from "../election/selections.ts";
+import { preflight, withCors } from "../http/cors.ts";
+import { type BodyBounds, bearerToken, readJsonBody } from "../http/request.ts";
+import { failure, json } from "../http/respond.ts";
+import type { Handler, Route } from "../http/server.ts";
+import { ballotLeaf } from "../ledger/leaf.ts";
+import { uuidToBytes } from "../ledger/uuid.ts";
+import { Problem, type ProblemCode } from "../runtime/problem.ts";
+import type { Casting, CastResult } from "./cast.ts";
+
+/** What was answered: recorded, repeated, or a problem's code. */
+export type CastAnswer = "recorded" | "repeated" | ProblemCode;
+
+export type CastingRoutesOptions = {
+  body: BodyBounds;
+  onAnswer: (answer: CastAnswer, durationMs: number) => void;
+  onUnexpected: (error: unknown) => void;
+};
+
+export function castingRoutes(
+  casting: Casting,
+  directory: ContestDirectory,
+  { body, onAnswer, onUnexpected }: CastingRoutesOptions,
+): Route[] {
+  const cast: Handler = async (request, { contest = "" }) => {
+    const startedMs = performance.now();
+    const told = (answer: CastAnswer) => onAnswer(answer, performance.now() - startedMs);
+    try {
+      const result = await casting.cast(bearerToken(request), contest, () => readJsonBody(request, body));
+      told(result.isNew ? "recorded" : "repeated");
+      return recordedResponse(result);
+    } catch (error) {
+      if (request.signal.aborted) throw error;
+      told(error instanceof Problem ? error.code : "internal_error");
+      return failure(error, onUnexpected);
+    }
+  };
+  const find: Handler = async (request, { contest = "" }) =>
+    recordedResponse(await casting.find(bearerToken(request), contest));
+
+  const allowedOrigins = originsAllowedBy(directory);
+  const ballots = "/v1/contests/:contest/ballots";
+  const ballot = "/v1/contests/:contest/ballot";
+  return [
+    withCors({ method: "POST", path: ballots, handle: cast }, allowedOrigins),
+    preflight(ballots, "POST", allowedOrigins),
+    withCors({ method: "GET", path: ballot, handle: find }, allowedOrigins),
+    preflight(ballot, "GET", allowedOrigins),
+  ];
+}
+
+/** 201 when this request recorded the ballot, 200 when an earlier one had. */
+function recordedResponse(result: CastResult): Response {
+  return json({ status: "recorded", receipt: receiptOf(result) }, result.isNew ? 201 : 200);
+}
+
+/** Built from the ledger's row alone, so that it is the same whenever it is asked for. */
+function receiptOf({ ballot, contest }: CastResult): Receipt {
+  const leaf = ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(ballot.selections), ballot.nonce);
+  return {
+    contest: contest.uuid,
+    leaf: leaf.toString("base64url"),
+    nonce: ballot.nonce.toString("base64url"),
+    selections: ballot.selections,
+    stream: ballot.streamId,
+    seq: ballot.seq,
+    index: ballot.index,
+    recordedAt: new Date(ballot.recordedAtMs).toISOString(),
+    ...(ballot.overridden ? { durability: "override" as const } : {}),
+  };
+}

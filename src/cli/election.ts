@@ -1,0 +1,208 @@
+/** `urna election`: creates elections and contests and runs them over HTTP. */
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command, Option } from "commander";
+import { Administration } from "../client/administration.ts";
+import type { ContestAnswer } from "../client/contract.ts";
+import { type ElectionFile, parseElectionFile } from "./election-file.ts";
+import { CommandFailed } from "./failure.ts";
+import { thousands } from "./progress.ts";
+import { renderResults } from "./results-table.ts";
+import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
+
+const CLOSE_POLL_MS = 250;
+
+type CommonOptions = TargetOptions & { json?: boolean };
+
+export function electionCommand(): Command {
+  return new Command("election")
+    .description("create elections and contests, open and close them, read their results")
+    .addCommand(createCommand())
+    .addCommand(contestCommand("show", "show a contest", (urna, id) => urna.contest(id)))
+    .addCommand(contestCommand("open", "open a contest now", (urna, id) => urna.open(id)))
+    .addCommand(closeCommand())
+    .addCommand(contestCommand("pause", "take no ballots for the time being", (urna, id) => urna.pause(id)))
+    .addCommand(contestCommand("resume", "take ballots again after a pause", (urna, id) => urna.resume(id)))
+    .addCommand(extendCommand())
+    .addCommand(voidCommand())
+    .addCommand(resultsCommand());
+}
+
+type CreateOptions = CommonOptions & {
+  file?: string;
+  title?: string;
+  id?: string;
+  allowedOrigin?: string[];
+  contest?: string;
+  contestId?: string;
+  option?: string[];
+  allowBlank?: boolean;
+  resultsVisible?: "live" | "final";
+  opensAt?: string;
+  closesAt?: string;
+};
+
+function createCommand(): Command {
+  return addCommonOptions(new Command("create"))
+    .description("create an election and its contests, from flags or from a file")
+    .option("--file <file>", "an election and its contests as YAML or JSON")
+    .option("--title <title>", "the election's title")
+    .option("--id <id>", "the election's id; makes it safe to create again (default: drawn)")
+    .option("--allowed-origin <origin...>", "web origins whose pages may vote")
+    .option("--contest <title>", "the title of its contest")
+    .option("--contest-id <id>", "the contest's id; makes it safe to create again (default: drawn)")
+    .option("--option <title...>", "the contest's options")
+    .option("--allow-blank", "take blank ballots")
+    .addOption(new Option("--results-visible <when>", "when counts may be seen").choices(["live", "final"]))
+    .option("--opens-at <time>", "when it opens by itself, like 2026-05-09T20:15:00Z")
+    .option("--closes-at <time>", "when it closes by itself")
+    .addHelpText("after", createHelp)
+    .action(create);
+}
+
+const createHelp = `
+Examples:
+  urna election create --title "Song contest" --contest "Best song" --option Alma Brisa Cielo --id song --contest-id song-1
+  urna election create --file election.yaml
+
+election.yaml (ids make it safe to run again):
+  title: Song contest
+  id: song
+  contests:
+    - title: Best song
+      id: song-1
+      options: [Alma, Brisa, Cielo]
+      allowBlank: false
+      closesAt: 2026-05-09T21:00:00Z`;
+
+async function create(options: CreateOptions): Promise<void> {
+  const { election, contests } = options.file === undefined ? fromFlags(options) : fromFile(options.file);
+  const urna = new Administration(resolveTarget(options));
+  const created = await urna.createElection(election);
+  const answers: ContestAnswer[] = [];
+  for (const contest of contests) answers.push(await urna.createContest(created.id, contest));
+  if (options.json) return console.log(JSON.stringify({ election: created, contests: answers }));
+  console.log(`election ${created.id}: ${created.title}`);
+  for (const contest of answers) console.log(describeContest(contest));
+}
+
+/** Goes through the file's check, so that both ways in have one set of rules. */
+function fromFlags(options: CreateOptions): ElectionFile {
+  const { title, id, allowedOrigin, contest, contestId, option, ...rest } = options;
+  if (title === undefined) throw new CommandFailed("say --title for the election, or --file election.yaml");
+  const { allowBlank, resultsVisible, opensAt, closesAt } = rest;
+  const contestFlags = { id: contestId, options: option, allowBlank, resultsVisible, opensAt, closesAt };
+  if (contest === undefined && Object.values(contestFlags).some((value) => value !== undefined)) {
+    throw new CommandFailed("say --contest for the contest's title");
+  }
+  const contests = contest === undefined ? undefined : [{ title: contest, ...contestFlags }];
+  const parsed = parseElectionFile(JSON.stringify({ title, id, allowedOrigins: allowedOrigin, contests }));
+  if (!("faults" in parsed)) return parsed;
+  throw new CommandFailed(
+    `the flags do not make an election: ${parsed.faults.map(({ text }) => text).join("; ")}`,
+  );
+}
+
+function fromFile(file: string): ElectionFile {
+  const parsed = parseElectionFile(readFileSync(file, "utf8"));
+  if (!("faults" in parsed)) return parsed;
+  const faults = parsed.faults.map(({ line, text }) => `\n  line ${line}: ${text}`);
+  throw new CommandFailed(`${file} is not an election file:${faults.join("")}`);
+}
+
+/** A subcommand that is one call about one contest, and shows the contest afterwards. */
+function contestCommand(
+  name: string,
+  description: string,
+  call: (urna: Administration, contest: string) => Promise<ContestAnswer>,
+): Command {
+  return addCommonOptions(new Command(name))
+    .description(description)
+    .argument("<contest>", "the contest's id")
+    .addHelpText("after", `\nExample:\n  urna election ${name} song-1`)
+    .action(async (contest: string, options: CommonOptions) => {
+      showContest(await call(new Administration(resolveTarget(options)), contest), options);
+    });
+}
+
+function closeCommand(): Command {
+  return addCommonOptions(new Command("close"))
+    .description("close a contest: ballots that arrive from now on do not count")
+    .argument("<contest>", "the contest's id")
+    .option("--wait", "wait until the result is final")
+    .addHelpText("after", "\nExample:\n  urna election close song-1 --wait")
+    .action(async (contest: string, options: CommonOptions & { wait?: boolean }) => {
+      const urna = new Administration(resolveTarget(options));
+      const closed = await urna.close(contest);
+      showContest(options.wait ? await waitUntilFinal(urna, closed) : closed, options);
+    });
+}
+
+/** For as long as it takes: a contest that cannot be sealed yet is waited for, and Ctrl-C harms nothing. */
+async function waitUntilFinal(urna: Administration, closed: ContestAnswer): Promise<ContestAnswer> {
+  const startedAtMs = performance.now();
+  let shown = "";
+  for (let contest = closed; ; contest = await urna.contest(closed.id)) {
+    if (contest.state === "final") return contest;
+    const { turnout } = await urna.results(closed.id);
+    const line = `${contest.state}: ${thousands(turnout)} ballots so far`;
+    if (line !== shown) console.error(`${((performance.now() - startedAtMs) / 1000).toFixed(1)} s ${line}`);
+    shown = line;
+    await sleep(CLOSE_POLL_MS);
+  }
+}
+
+function extendCommand(): Command {
+  return addCommonOptions(new Command("extend"))
+    .description("move an open contest's close to a later time")
+    .argument("<contest>", "the contest's id")
+    .requiredOption("--closes-at <time>", "like 2026-05-09T21:00:00Z")
+    .addHelpText("after", "\nExample:\n  urna election extend song-1 --closes-at 2026-05-09T21:15:00Z")
+    .action(async (contest: string, options: CommonOptions & { closesAt: string }) => {
+      const urna = new Administration(resolveTarget(options));
+      showContest(await urna.extend(contest, options.closesAt), options);
+    });
+}
+
+function voidCommand(): Command {
+  return addCommonOptions(new Command("void"))
+    .description("declare a contest without effect; its ballots stay provable")
+    .argument("<contest>", "the contest's id")
+    .requiredOption("--reason <words>", "shown to everybody")
+    .addHelpText("after", '\nExample:\n  urna election void song-1 --reason "Brisa withdrew"')
+    .action(async (contest: string, options: CommonOptions & { reason: string }) => {
+      const urna = new Administration(resolveTarget(options));
+      showContest(await urna.void(contest, options.reason), options);
+    });
+}
+
+function resultsCommand(): Command {
+  return addCommonOptions(new Command("results"))
+    .description("show a contest's results")
+    .argument("<contest>", "the contest's id")
+    .addHelpText("after", "\nExample:\n  urna election results song-1")
+    .action(async (contest: string, options: CommonOptions) => {
+      const urna = new Administration(resolveTarget(options));
+      const results = await urna.results(contest);
+      if (options.json) console.log(JSON.stringify(results));
+      else console.log(renderResults(await urna.contest(contest), results));
+    });
+}
+
+function addCommonOptions(command: Command): Command {
+  return addTargetOptions(command).option("--json", "print JSON, for machines");
+}
+
+function showContest(contest: ContestAnswer, { json }: CommonOptions): void {
+  console.log(json ? JSON.stringify(contest) : describeContest(contest));
+}
+
+function describeContest(contest: ContestAnswer): string {
+  const facts: string[] = [contest.state];
+  if (contest.paused) facts.push("paused");
+  if (contest.void !== null) facts.push(`void: ${contest.void.reason}`);
+  if (contest.opensAt !== null) facts.push(`opens ${contest.opensAt}`);
+  if (contest.closesAt !== null) facts.push(`closes ${contest.closesAt}`);
+  const options = contest.options.map(({ number, title }) => `  ${number}  ${title}`);
+  return [`contest ${contest.id}: ${contest.title} (${facts.join(", ")})`, ...options].join("\n");
+}

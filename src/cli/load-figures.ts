@@ -1,0 +1,87 @@
+/** What a load run measured, as figures for machines and as lines for people. */
+import type { Measurement } from "../client/load-generator.ts";
+import type { LoadMeasurement } from "../client/load-measurement.ts";
+import { thousands } from "./progress.ts";
+
+const PERCENTILES = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 } as const;
+
+export type LatencyFigures = Record<keyof typeof PERCENTILES | "max", number>;
+
+export type LoadFigures = {
+  /** Distinct durable ballots a second of the clock. */
+  votesPerSecond: number;
+  seconds: number;
+  /** Distinct durable ballots, those before and after the clock ran among them. */
+  durable: number;
+  /** Ballots that may have been recorded without this client knowing. */
+  unknown: number;
+  turnoutGrowth: number;
+  /** By status and code, while measuring. */
+  answers: Record<string, number>;
+  latencyMs: LatencyFigures;
+  /** Why the figures cannot be believed, or null. */
+  fault: string | null;
+};
+
+export function loadFigures({ warmUp, measured }: LoadMeasurement, turnoutGrowth: number): LoadFigures {
+  const sum = (of: (measurement: Measurement) => number) => of(warmUp) + of(measured);
+  const durable = sum((measurement) => measurement.durable + measurement.durableLate);
+  const unknown = sum((measurement) => measurement.unknown);
+  const unproved = sum((measurement) => measurement.unproved);
+  return {
+    votesPerSecond: measured.clockMs > 0 ? Math.round((measured.durable / measured.clockMs) * 1000) : 0,
+    seconds: Number((measured.clockMs / 1000).toFixed(3)),
+    durable,
+    unknown,
+    turnoutGrowth,
+    answers: Object.fromEntries(measured.answers),
+    latencyMs: latencyFigures(measured),
+    fault: faultOf({ durable, unknown, unproved, turnoutGrowth }),
+  };
+}
+
+export function latencyFigures({ latency }: Measurement): LatencyFigures {
+  const rounded = (milliseconds: number) => Number(milliseconds.toFixed(2));
+  return {
+    p50: rounded(latency.percentileMs(PERCENTILES.p50)),
+    p90: rounded(latency.percentileMs(PERCENTILES.p90)),
+    p99: rounded(latency.percentileMs(PERCENTILES.p99)),
+    p999: rounded(latency.percentileMs(PERCENTILES.p999)),
+    max: rounded(latency.maxMs),
+  };
+}
+
+type Counted = { durable: number; unknown: number; unproved: number; turnoutGrowth: number };
+
+function faultOf({ durable, unknown, unproved, turnoutGrowth }: Counted): string | null {
+  if (unproved > 0) {
+    return `${thousands(unproved)} answers of 201 name no place in the ledger, or one that another receipt names`;
+  }
+  if (turnoutGrowth < durable || turnoutGrowth > durable + unknown) {
+    const unsure = unknown > 0 ? `, and ${thousands(unknown)} of unknown outcome` : "";
+    return (
+      `the turnout grew by ${thousands(turnoutGrowth)}, but there were ${thousands(durable)} durable ballots${unsure}; ` +
+      "did anybody else vote in this contest?"
+    );
+  }
+  return durable === 0 ? "no ballot was recorded: is the contest open?" : null;
+}
+
+export function renderFigures(contest: string, figures: LoadFigures): string {
+  const { p50, p90, p99, p999, max } = figures.latencyMs;
+  const answers = Object.entries(figures.answers).map(([answer, count]) => `${answer}: ${thousands(count)}`);
+  return [
+    `${thousands(figures.votesPerSecond)} votes/s durable, over ${figures.seconds} s`,
+    `latency ms  p50 ${p50}  p90 ${p90}  p99 ${p99}  p99.9 ${p999}  max ${max}`,
+    `answers     ${answers.join("  ")}`,
+    `turnout     grew by ${thousands(figures.turnoutGrowth)}; durable ballots ${thousands(figures.durable)}, warm-up included`,
+    `contest     ${contest}`,
+  ].join("\n");
+}
+
+export function renderSecond(second: number, votes: number, measured: Measurement): string {
+  const others = [...measured.answers]
+    .filter(([answer]) => answer !== "201")
+    .map(([answer, count]) => `  ${answer}: ${thousands(count)}`);
+  return `${String(second).padStart(4)} s ${thousands(votes).padStart(9)} votes/s${others.join("")}`;
+}

@@ -1,0 +1,138 @@
+/** `urna token`: mints voter tokens, one or a file of any size. */
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { Command } from "commander";
+import { Administration } from "../client/administration.ts";
+import { VOTERS_PER_CALL_MAX } from "../client/contract.ts";
+import { Patience } from "../client/patience.ts";
+import { CommandFailed } from "./failure.ts";
+import { type Line, readLines } from "./lines.ts";
+import { Progress, thousands } from "./progress.ts";
+import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
+
+/** The contract's bound on a voter's id. */
+const VOTER_BYTES_MAX = 512;
+const GIVE_UP_AFTER_MS = 60_000;
+
+type MintOptions = TargetOptions & {
+  election: string;
+  voter?: string;
+  voters?: string;
+  out?: string;
+  expiresAt?: string;
+  json?: boolean;
+};
+
+export function tokenCommand(): Command {
+  const mint = addTargetOptions(new Command("mint"))
+    .description("mint voter tokens for an election")
+    .requiredOption("--election <id>", "the election's id")
+    .option("--voter <id>", "one voter: its token goes to stdout")
+    .option("--voters <file>", "a file of voter ids, one a line")
+    .option("--out <file>", "where to write voter<TAB>token, one a line, readable by its owner only")
+    .option(
+      "--expires-at <time>",
+      "when the tokens expire, like 2026-05-09T21:00:00Z (default: the server's)",
+    )
+    .option("--json", "print JSON, for machines")
+    .addHelpText("after", mintHelp)
+    .action(mintTokens);
+  return new Command("token").description("mint voter tokens").addCommand(mint);
+}
+
+const mintHelp = `
+A line that is not a voter id (empty, not UTF-8, longer than ${VOTER_BYTES_MAX} bytes, with a tab in it) is reported with its
+number and left out; the exit status is then 1. The file appears under its name only when it is complete.
+
+Examples:
+  urna token mint --election song --voter alice@example.org
+  urna token mint --election song --voters members.txt --out tokens.tsv`;
+
+async function mintTokens(options: MintOptions): Promise<void> {
+  const { election, voter, voters, out, expiresAt, json } = options;
+  if ((voter === undefined) === (voters === undefined)) throw new CommandFailed("say --voter or --voters");
+  if ((voters === undefined) !== (out === undefined)) {
+    throw new CommandFailed("--voters and --out belong together: where from, and where to");
+  }
+  const target = resolveTarget(options);
+  if (voter !== undefined) {
+    const [token] = await new Administration(target).mintVoterTokens(election, [voter], expiresAt);
+    console.log(json ? JSON.stringify({ voter, token }) : token);
+    return;
+  }
+  const urna = new Administration(target, new Patience(GIVE_UP_AFTER_MS));
+  const { minted, leftOut } = await mintFile(voters!, out!, (batch) =>
+    urna.mintVoterTokens(election, batch, expiresAt),
+  );
+  if (json) console.log(JSON.stringify({ minted, leftOut, out }));
+  else
+    console.log(
+      `${thousands(minted)} voter tokens in ${out}${leftOut > 0 ? `, ${leftOut} lines left out` : ""}`,
+    );
+  if (leftOut > 0) process.exitCode = 1;
+}
+
+/** Writes beside `out` and renames at the end, so that a file of that name is always complete. */
+export async function mintFile(
+  voters: string,
+  out: string,
+  mint: (voters: string[]) => Promise<string[]>,
+): Promise<{ minted: number; leftOut: number }> {
+  if (existsSync(out))
+    throw new CommandFailed(`${out} is there already: move it away, or choose another --out`);
+  const progress = new Progress("minting", statSync(voters).size, "bytes");
+  const unfinished = `${out}.unfinished`;
+  await rm(unfinished, { force: true });
+  const file = await open(unfinished, "wx", 0o600);
+  try {
+    const counts = await mintLines(voters, file, mint, progress);
+    await file.sync();
+    await rename(unfinished, out);
+    return counts;
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Calls of {@link VOTERS_PER_CALL_MAX}, one after the other. */
+async function mintLines(
+  voters: string,
+  file: FileHandle,
+  mint: (voters: string[]) => Promise<string[]>,
+  progress: Progress,
+): Promise<{ minted: number; leftOut: number }> {
+  const source = createReadStream(voters);
+  let minted = 0;
+  let leftOut = 0;
+  let batch: string[] = [];
+  const mintBatch = async () => {
+    const tokens = await mint(batch);
+    await file.appendFile(batch.map((voter, i) => `${voter}\t${tokens[i]}\n`).join(""));
+    minted += batch.length;
+    batch = [];
+    progress.update(source.bytesRead);
+  };
+  for await (const lines of readLines(source, VOTER_BYTES_MAX)) {
+    for (const line of lines) {
+      const fault = voterFault(line);
+      if (fault !== null) {
+        progress.note(`${voters}, line ${line.number}: ${fault}`);
+        leftOut++;
+      } else if ("text" in line) batch.push(line.text);
+      if (batch.length === VOTERS_PER_CALL_MAX) await mintBatch();
+    }
+  }
+  if (batch.length > 0) await mintBatch();
+  progress.finish(source.bytesRead);
+  return { minted, leftOut };
+}
+
+/** Why a line is not a voter's id, or null when it is. */
+function voterFault(line: Line): string | null {
+  if ("fault" in line) return line.fault;
+  if (line.text === "") return "empty";
+  return line.text.includes("\t") ? "has a tab in it" : null;
+}

@@ -1,0 +1,111 @@
+/** Casts ballots, one at a time on one connection, and repeats each until its answer is final. */
+import type { Receipt } from "../election/receipt.ts";
+import { type BallotToCast, ballotRequest } from "./ballot-request.ts";
+import { Connection, type ExchangeFailure, originOf } from "./connection.ts";
+import type { Patience } from "./patience.ts";
+import { parseProblem, parseRetryAfterMs } from "./problem.ts";
+import type { ResponseReader } from "./response-reader.ts";
+
+/** What became of a ballot, as far as this client will ever know. */
+export type CastAnswer =
+  /** On the ledger: 201 now, 200 before. */
+  | { kind: "recorded"; status: 200 | 201; receipt: Receipt }
+  | { kind: "refused"; status: number; code: string; detail: string }
+  /** Given up. With `outcomeUnknown` it may count, or come to count; casting it again is safe. */
+  | { kind: "unresolved"; outcomeUnknown: boolean; reason: string };
+
+/** One attempt's result; `retry` says that the same ballot has to be cast again to know. */
+export type Attempt =
+  | { kind: "final"; answer: CastAnswer }
+  | { kind: "retry"; outcomeUnknown: boolean; retryAfterMs: number | null; reason: string };
+
+/** Not for concurrent use: one ballot at a time. */
+export class BallotCaster {
+  readonly #origin;
+  readonly #patience: Patience;
+  readonly #connection: Connection;
+  #settle: (attempt: Attempt) => void = () => {};
+
+  constructor(url: string, patience: Patience) {
+    this.#origin = originOf(url);
+    this.#patience = patience;
+    this.#connection = new Connection(this.#origin, {
+      answered: (response) => this.#settle(readAttempt(response)),
+      failed: (failure) => this.#settle(failedAttempt(failure)),
+    });
+  }
+
+  /** Repeats the same selections and nonce while the answer is not final and the patience lasts. */
+  async cast(ballot: BallotToCast): Promise<CastAnswer> {
+    const request = ballotRequest(this.#origin, ballot);
+    let outcomeUnknown = false;
+    for (let attempts = 1; ; attempts++) {
+      const attempt = await this.#send(request);
+      if (attempt.kind === "final") {
+        this.#patience.progressed();
+        return finalAnswer(attempt.answer, outcomeUnknown);
+      }
+      outcomeUnknown ||= attempt.outcomeUnknown;
+      if (!(await this.#patience.pause(attempts, attempt.retryAfterMs))) {
+        return { kind: "unresolved", outcomeUnknown, reason: attempt.reason };
+      }
+    }
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  #send(request: Buffer): Promise<Attempt> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#connection.send(request);
+    });
+  }
+}
+
+/**
+ * After an unknown outcome only 200, 201 and 409 speak of every attempt so far: a token that has expired
+ * meanwhile, say, tells nothing about the attempt before it.
+ */
+function finalAnswer(answer: CastAnswer, outcomeUnknown: boolean): CastAnswer {
+  if (!outcomeUnknown || answer.kind !== "refused" || answer.status === 409) return answer;
+  return {
+    kind: "unresolved",
+    outcomeUnknown,
+    reason: `an earlier attempt's outcome is unknown, then ${answer.code}`,
+  };
+}
+
+function failedAttempt({ sent, reason }: ExchangeFailure): Attempt {
+  return { kind: "retry", outcomeUnknown: sent, retryAfterMs: null, reason };
+}
+
+/** What one response says about a ballot. */
+export function readAttempt(response: Pick<ResponseReader, "status" | "body" | "retryAfter">): Attempt {
+  const { status } = response;
+  const body = response.body.toString();
+  if (status === 200 || status === 201) return readReceipt(status, body);
+  const problem = parseProblem(body);
+  const code = problem?.code ?? `http_${status}`;
+  if (status === 429 || status === 408 || status >= 500) {
+    return {
+      kind: "retry",
+      // Only the contract's own words are a promise that nothing was recorded; a proxy's 503 is not.
+      outcomeUnknown: !(status === 429 || (status === 503 && code === "not_recorded")),
+      retryAfterMs: parseRetryAfterMs(response.retryAfter, Date.now()),
+      reason: problem?.detail ? `${code}: ${problem.detail}` : code,
+    };
+  }
+  return { kind: "final", answer: { kind: "refused", status, code, detail: problem?.detail ?? "" } };
+}
+
+function readReceipt(status: 200 | 201, body: string): Attempt {
+  try {
+    const { receipt } = JSON.parse(body) as { receipt?: Receipt };
+    if (receipt !== undefined) return { kind: "final", answer: { kind: "recorded", status, receipt } };
+  } catch {
+    // The same as an answer without a receipt.
+  }
+  return { kind: "retry", outcomeUnknown: true, retryAfterMs: null, reason: `${status} without a receipt` };
+}

@@ -1,0 +1,172 @@
+/** Running elections: creating them and their contests, opening, closing, minting voter tokens. */
+import { randomUUID } from "node:crypto";
+import { electionPepper, pepperFingerprint, type Secrets, voterKeyOf } from "../admission/secrets.ts";
+import { mintVoterToken } from "../admission/voter-token.ts";
+import { type Contest, contestStateAt } from "../election/contest.ts";
+import type { Election } from "../election/election.ts";
+import { Problem } from "../runtime/problem.ts";
+import type { ContestStore } from "./store.ts";
+import type { Transition, TransitionClock } from "./transitions.ts";
+
+export type ElectionDefinition = { id?: string; title: string; allowedOrigins: string[] };
+
+export type ContestDefinition = {
+  id?: string;
+  title: string;
+  method: "single-choice";
+  options: string[];
+  allowBlank: boolean;
+  resultsVisible: "live" | "final";
+  opensAtMs: number | null;
+  closesAtMs: number | null;
+};
+
+export type AdministrationOptions = {
+  /** See TransitionClock. */
+  noticeMs: number;
+  now: () => number;
+};
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export class Administration {
+  constructor(
+    private readonly store: ContestStore,
+    private readonly secrets: Secrets,
+    private readonly options: AdministrationOptions,
+  ) {}
+
+  /** Safe to repeat: with the same id the first one is returned, if it says the same. */
+  async createElection(definition: ElectionDefinition): Promise<Election> {
+    const { uuid, id } = identity(definition.id);
+    const election = await this.store.createElection({
+      uuid,
+      id,
+      title: definition.title,
+      allowedOrigins: definition.allowedOrigins,
+      pepperFingerprint: pepperFingerprint(electionPepper(this.secrets.pepper, uuid)),
+    });
+    if (election.id !== id || !saysTheSame(election, definition)) {
+      throw new Problem("id_taken", `the election ${id} exists, with another title or other origins`);
+    }
+    return election;
+  }
+
+  /** Safe to repeat: with the same id the first one is returned, if it asks the same. */
+  async createContest(electionId: string, definition: ContestDefinition): Promise<Contest> {
+    const election = await this.election(electionId);
+    const { uuid, id } = identity(definition.id);
+    await this.refuseClosedAlready(id, definition);
+    const contest = await this.store.createContest({
+      ...definition,
+      uuid,
+      id,
+      electionUuid: election.uuid,
+      electionId: election.id,
+      options: definition.options.map((title, i) => ({ number: i + 1, title })),
+      allowedOrigins: election.allowedOrigins,
+      paused: false,
+      voided: null,
+      sealedAtMs: null,
+      finalAtMs: null,
+      finalTally: null,
+    });
+    if (contest.id !== id || contest.electionUuid !== election.uuid || !asksTheSame(contest, definition)) {
+      throw new Problem("id_taken", `the contest ${id} exists and asks something else`);
+    }
+    return contest;
+  }
+
+  /** A repeated call may come after the close; it is the first one that must not. */
+  private async refuseClosedAlready(id: string, { closesAtMs }: ContestDefinition): Promise<void> {
+    if (closesAtMs === null || closesAtMs > this.options.now()) return;
+    if ((await this.store.findContests([id])).length > 0) return;
+    throw new Problem("invalid_request", "closesAt: it is in the past");
+  }
+
+  async election(id: string): Promise<Election> {
+    const election = await this.store.findElection(id);
+    if (election === null) throw new Problem("no_such_election", `there is no election ${id.slice(0, 64)}`);
+    return election;
+  }
+
+  /** Opens, closes, pauses, … by one of transitions.ts. */
+  async change(
+    id: string,
+    transition: (contest: Contest, clock: TransitionClock) => Transition,
+  ): Promise<Contest> {
+    const clock = { nowMs: this.options.now(), noticeMs: this.options.noticeMs };
+    const result = await this.store.changeContest(id, (contest) => transition(contest, clock));
+    if (result === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
+    if ("refused" in result) throw new Problem("contest_state", `contest ${id}: ${result.refused}`);
+    return result;
+  }
+
+  /** One token a voter id, in the same order; the same voter always gets the same voter key. */
+  async mintVoterTokens(
+    electionId: string,
+    voterIds: readonly string[],
+    expiresAtMs: number,
+  ): Promise<string[]> {
+    const election = await this.election(electionId);
+    const pepper = electionPepper(this.secrets.pepper, election.uuid);
+    if (!pepperFingerprint(pepper).equals(election.pepperFingerprint)) {
+      throw new Problem(
+        "wrong_pepper",
+        `election ${election.id} was made with another pepper: tokens minted with this one would let voters vote twice`,
+      );
+    }
+    const [key] = this.secrets.tokenKeys;
+    return voterIds.map((voterId) =>
+      mintVoterToken(key, {
+        electionUuid: election.uuid,
+        voterKey: voterKeyOf(pepper, voterId),
+        expiresAtMs,
+      }),
+    );
+  }
+
+  /** The elections that this process's pepper can't mint for. */
+  async electionsOfAnotherPepper(): Promise<Election[]> {
+    const elections = await this.store.allElections();
+    return elections.filter(
+      ({ uuid, pepperFingerprint: stored }) =>
+        !pepperFingerprint(electionPepper(this.secrets.pepper, uuid)).equals(stored),
+    );
+  }
+
+  /** Contests that people may know of, newest first. */
+  async publicContests(): Promise<Contest[]> {
+    const contests = await this.store.allContests();
+    const nowMs = this.options.now();
+    return contests.filter((contest) => contestStateAt(contest, nowMs) !== "draft").reverse();
+  }
+}
+
+/** A chosen id may itself be a uuid; without one the uuid serves as the id. */
+function identity(chosenId: string | undefined): { uuid: string; id: string } {
+  if (chosenId === undefined) {
+    const uuid = randomUUID();
+    return { uuid, id: uuid };
+  }
+  return { uuid: UUID.test(chosenId) ? chosenId : randomUUID(), id: chosenId };
+}
+
+function saysTheSame(election: Election, { title, allowedOrigins }: ElectionDefinition): boolean {
+  return (
+    election.title === title &&
+    election.allowedOrigins.length === allowedOrigins.length &&
+    election.allowedOrigins.every((origin, i) => origin === allowedOrigins[i])
+  );
+}
+
+function asksTheSame(contest: Contest, definition: ContestDefinition): boolean {
+  return (
+    contest.title === definition.title &&
+    contest.method === definition.method &&
+    contest.allowBlank === definition.allowBlank &&
+    contest.resultsVisible === definition.resultsVisible &&
+    contest.options.length === definition.options.length &&
+    contest.options.every(({ title }, i) => title === definition.options[i])
+  );
+}

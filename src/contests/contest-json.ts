@@ -1,0 +1,29 @@
+/** A contest's definition and an election as the HTTP contract shows them. */
+import { type Contest, contestStateAt } from "../election/contest.ts";
+import type { Election } from "../election/election.ts";
+
+export function contestJson(contest: Contest, nowMs: number) {
+  return {
+    id: contest.id,
+    uuid: contest.uuid,
+    election: contest.electionId,
+    title: contest.title,
+    method: contest.method,
+    options: contest.options,
+    allowBlank: contest.allowBlank,
+    resultsVisible: contest.resultsVisible,
+    opensAt: timeJson(contest.opensAtMs),
+    closesAt: timeJson(contest.closesAtMs),
+    state: contestStateAt(contest, nowMs),
+    paused: contest.paused,
+    void: contest.voided && { at: timeJson(contest.voided.atMs), reason: contest.voided.reason },
+  };
+}
+
+export function electionJson({ id, uuid, title, allowedOrigins }: Election) {
+  return { id, uuid, title, allowedOrigins };
+}
+
+function timeJson(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

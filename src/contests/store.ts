@@ -1,0 +1,37 @@
+/** What running elections needs of the ledger. */
+import type { Contest } from "../election/contest.ts";
+import type { Election } from "../election/election.ts";
+import type { ContestTally } from "../election/tally.ts";
+import type { Transition } from "./transitions.ts";
+
+/** A contest before the ledger has given it a row. */
+export type NewContest = Omit<Contest, "ledgerId">;
+
+/**
+ * Every write is on a synchronous standby when its promise resolves, and may be done again when it rejects. What
+ * says "final" is read in the same way. Safe for concurrent use, bounded in time but for the counts. Rejects with
+ * Problem not_available while the ledger does not answer. Ids may be any text; those that can't be ids name nothing.
+ */
+export interface ContestStore {
+  /** The election of that id or uuid, if there is one already; otherwise this one, created. */
+  createElection(election: Election): Promise<Election>;
+  /** The contest of that id or uuid, if there is one already; otherwise this one, created with its partition. */
+  createContest(contest: NewContest): Promise<Contest>;
+  findElection(id: string): Promise<Election | null>;
+  allElections(): Promise<Election[]>;
+  /** By public id or uuid; those that do not exist are left out. */
+  findContests(ids: readonly string[]): Promise<Contest[]>;
+  allContests(): Promise<Contest[]>;
+  /** Decides on the contest's row while nobody else can change it. Null when there is no such contest. */
+  changeContest(
+    id: string,
+    decide: (contest: Contest) => Transition,
+  ): Promise<Contest | { refused: string } | null>;
+  /** Closed before that instant, and not final yet. */
+  contestsToFinish(closedBeforeMs: number): Promise<Contest[]>;
+  /** Makes it impossible to record another ballot, whatever is in flight. Throws while inserts are open for long. */
+  seal(contest: Contest, sealedAtMs: number): Promise<void>;
+  /** Counted twice: from the ballots, and from what every block says that it added. */
+  tallies(contest: Contest): Promise<{ ballots: ContestTally; blocks: ContestTally }>;
+  publishFinal(contest: Contest, finalAtMs: number, tally: ContestTally): Promise<void>;
+}

@@ -1,0 +1,41 @@
+/** Responses: JSON, and problem details (RFC 9457), rendered here and nowhere else. */
+import { PROBLEMS, Problem, type ProblemCode } from "../runtime/problem.ts";
+
+export function json(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(value), {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
+  });
+}
+
+export function problem(code: ProblemCode, detail: string): Response {
+  const { status, title } = PROBLEMS[code];
+  const headers: Record<string, string> = {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    ...PROBLEM_HEADERS[code],
+  };
+  // Jittered, so that those who were refused together do not come back together.
+  if (status === 503 || status === 429) headers["retry-after"] = String(1 + Math.floor(Math.random() * 3));
+  return new Response(JSON.stringify({ type: `urn:urna:problem:${code}`, code, title, status, detail }), {
+    status,
+    headers,
+  });
+}
+
+// What was not read of a body would be taken for the next request.
+const CLOSE = { connection: "close" };
+
+const PROBLEM_HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
+  invalid_token: { "www-authenticate": 'Bearer realm="urna", error="invalid_token"' },
+  not_authorized: { "www-authenticate": 'Bearer realm="urna-admin"' },
+  payload_too_large: CLOSE,
+  request_timeout: CLOSE,
+};
+
+/** Whatever a handler threw, as an answer; what was not expected is logged and told to nobody. */
+export function failure(error: unknown, onUnexpected: (error: unknown) => void): Response {
+  if (error instanceof Problem) return problem(error.code, error.message);
+  onUnexpected(error);
+  return problem("internal_error", "this has been logged; trying again is safe");
+}

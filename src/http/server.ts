@@ -1,0 +1,97 @@
+/** The HTTP server: a table of routes on Bun's native router. The only place that knows which server it is. */
+import { Problem } from "../runtime/problem.ts";
+import { failure, problem } from "./respond.ts";
+
+export type Handler = (request: Request, parameters: Record<string, string>) => Response | Promise<Response>;
+
+export type Method = "GET" | "POST" | "OPTIONS";
+
+/** Parameters in a path are written `:name`. */
+export type Route = { method: Method; path: string; handle: Handler };
+
+export type ServerOptions = {
+  hostname: string;
+  port: number;
+  routes: readonly Route[];
+  /** No route takes a larger body. */
+  bodyBytesMax: number;
+  onUnexpected: (error: unknown) => void;
+};
+
+export type HttpServer = { url: string; port: number; stop(): Promise<void> };
+
+/** The port is another program's. */
+export class PortTakenError extends Error {
+  readonly code = "port_taken";
+}
+
+const IDLE_SECONDS = 30;
+
+export function serve(options: ServerOptions): HttpServer {
+  const { hostname, port, bodyBytesMax, onUnexpected } = options;
+  try {
+    const server = Bun.serve({
+      hostname,
+      port,
+      maxRequestBodySize: bodyBytesMax,
+      idleTimeout: IDLE_SECONDS,
+      development: false,
+      routes: nativeRoutes(options.routes, onUnexpected),
+      fetch: (request) => problem("no_such_page", `there is nothing at ${new URL(request.url).pathname}`),
+      error: (error) => failure(error, onUnexpected),
+    });
+    const shown = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+    return {
+      url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${server.port}`,
+      port: server.port!,
+      stop: () => server.stop(true),
+    };
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
+    throw new PortTakenError(
+      `port ${port} is taken by another program: choose another one with --port (URNA_PORT)`,
+      { cause: error },
+    );
+  }
+}
+
+type NativeHandler = (request: Bun.BunRequest) => Response | Promise<Response>;
+
+function nativeRoutes(routes: readonly Route[], onUnexpected: (error: unknown) => void) {
+  const table: Record<string, Partial<Record<string, NativeHandler>>> = {};
+  for (const { method, path, handle } of routes) {
+    const handlers = table[path] ?? {};
+    if (handlers[method] !== undefined) throw new Error(`two routes for ${method} ${path}`);
+    handlers[method] = nativeHandler(handle, onUnexpected);
+    table[path] = handlers;
+  }
+  for (const handlers of Object.values(table)) refuseOtherMethods(handlers);
+  return table as Record<string, Record<string, NativeHandler>>;
+}
+
+function nativeHandler(handle: Handler, onUnexpected: (error: unknown) => void): NativeHandler {
+  return async (request) => {
+    try {
+      return await handle(request, request.params);
+    } catch (error) {
+      // Somebody who hung up is nobody to answer.
+      if (request.signal.aborted) return new Response(null, { status: 499 });
+      return failure(error, onUnexpected);
+    }
+  };
+}
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+function refuseOtherMethods(handlers: Partial<Record<string, NativeHandler>>): void {
+  const allowed = Object.keys(handlers).join(", ");
+  for (const method of METHODS) {
+    // The router answers HEAD by GET's handler.
+    if (method === "HEAD" && handlers.GET !== undefined) continue;
+    handlers[method] ??= () => {
+      const refusal = failure(new Problem("method_not_allowed", `use ${allowed}`), () => undefined);
+      refusal.headers.set("allow", allowed);
+      return refusal;
+    };
+  }
+}

@@ -1,0 +1,221 @@
+/** Elections and contests in PostgreSQL: one statement a function. */
+import type { ContestChange } from "../contests/transitions.ts";
+import type { Contest } from "../election/contest.ts";
+import type { Election } from "../election/election.ts";
+import { type ContestTally, type TallyJson, tallyFromJson } from "../election/tally.ts";
+import type { Session } from "./session.ts";
+
+/** Inserts unless the id or uuid is taken; returns whether it did. */
+export async function insertElection(session: Session, election: Election): Promise<boolean> {
+  const rows = await session.query(
+    {
+      text: `
+        INSERT INTO elections (election_uuid, id, title, pepper_fingerprint, allowed_origins)
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id`,
+    },
+    [election.uuid, election.id, election.title, election.pepperFingerprint, election.allowedOrigins],
+  );
+  return rows.length === 1;
+}
+
+/** By public id or uuid. */
+export async function selectElection(session: Session, id: string): Promise<Election | null> {
+  const [election] = await selectElections(session, "WHERE id = $1 OR election_uuid::text = $1", [id]);
+  return election ?? null;
+}
+
+export async function selectAllElections(session: Session): Promise<Election[]> {
+  return selectElections(session, "", []);
+}
+
+async function selectElections(session: Session, where: string, values: unknown[]): Promise<Election[]> {
+  return session.query<Election>(
+    {
+      text: `
+        SELECT election_uuid AS uuid, id, title, pepper_fingerprint AS "pepperFingerprint",
+               allowed_origins AS "allowedOrigins"
+        FROM elections ${where} ORDER BY created_at, id`,
+    },
+    values,
+  );
+}
+
+/** Inserts unless the id or uuid is taken; returns the contest's row number, or null when it is taken. */
+export async function insertContest(
+  session: Session,
+  contest: Omit<Contest, "ledgerId">,
+): Promise<number | null> {
+  const [row] = await session.query<{ contest_id: number }>(
+    {
+      text: `
+        INSERT INTO contests (contest_uuid, id, election_uuid, title, method, allow_blank, results_visible,
+                              opens_at, closes_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING contest_id`,
+    },
+    [
+      contest.uuid,
+      contest.id,
+      contest.electionUuid,
+      contest.title,
+      contest.method,
+      contest.allowBlank,
+      contest.resultsVisible,
+      dateOf(contest.opensAtMs),
+      dateOf(contest.closesAtMs),
+    ],
+  );
+  return row?.contest_id ?? null;
+}
+
+export async function insertOptions(session: Session, contestLedgerId: number, titles: readonly string[]) {
+  await session.query(
+    {
+      text: `
+        INSERT INTO options (contest_id, number, title)
+        SELECT $1, number, title FROM unnest($2::text[]) WITH ORDINALITY AS option (title, number)`,
+    },
+    [contestLedgerId, titles],
+  );
+}
+
+/** The contests of those public ids or uuids; those that do not exist are left out. */
+export function selectContests(session: Session, ids: readonly string[]): Promise<Contest[]> {
+  return selectContestsWhere(
+    session,
+    "WHERE contests.id = ANY($1::text[]) OR contests.contest_uuid::text = ANY($1::text[])",
+    [ids],
+  );
+}
+
+export function selectAllContests(session: Session): Promise<Contest[]> {
+  return selectContestsWhere(session, "", []);
+}
+
+/** Closed contests whose drain has ended and that are not final yet. */
+export function selectContestsToFinish(session: Session, closedBeforeMs: number): Promise<Contest[]> {
+  return selectContestsWhere(session, "WHERE contests.closes_at <= $1 AND contests.final_at IS NULL", [
+    new Date(closedBeforeMs),
+  ]);
+}
+
+/** Takes the contest's row, so that changes to it happen one after the other. */
+export async function lockContest(session: Session, contestLedgerId: number): Promise<void> {
+  await session.query({ text: "SELECT FROM contests WHERE contest_id = $1 FOR UPDATE" }, [contestLedgerId]);
+}
+
+export async function updateContest(
+  session: Session,
+  contest: Contest,
+  change: ContestChange,
+): Promise<void> {
+  const { opensAtMs, closesAtMs, paused, voided } = { ...contest, ...change };
+  await session.query(
+    {
+      text: `
+        UPDATE contests SET opens_at = $2, closes_at = $3, paused = $4, voided_at = $5, void_reason = $6
+        WHERE contest_id = $1`,
+    },
+    [
+      contest.ledgerId,
+      dateOf(opensAtMs),
+      dateOf(closesAtMs),
+      paused,
+      dateOf(voided?.atMs ?? null),
+      voided?.reason ?? null,
+    ],
+  );
+}
+
+export async function updateSealed(
+  session: Session,
+  contestLedgerId: number,
+  sealedAtMs: number,
+): Promise<void> {
+  await session.query(
+    { text: "UPDATE contests SET sealed_at = coalesce(sealed_at, $2) WHERE contest_id = $1" },
+    [contestLedgerId, new Date(sealedAtMs)],
+  );
+}
+
+export async function updateFinal(
+  session: Session,
+  contestLedgerId: number,
+  finalAtMs: number,
+  tally: ContestTally,
+): Promise<void> {
+  await session.query(
+    {
+      text: "UPDATE contests SET final_at = $2, final_tally = $3 WHERE contest_id = $1 AND final_at IS NULL",
+    },
+    [contestLedgerId, new Date(finalAtMs), JSON.stringify(Object.fromEntries(tally))],
+  );
+}
+
+async function selectContestsWhere(session: Session, where: string, values: unknown[]): Promise<Contest[]> {
+  const rows = await session.query<ContestRow>(
+    {
+      text: `
+        SELECT contests.contest_id, contests.contest_uuid, contests.id, contests.election_uuid,
+               elections.id AS election_id, elections.allowed_origins, contests.title, contests.method,
+               contests.allow_blank, contests.results_visible, contests.opens_at, contests.closes_at,
+               contests.paused, contests.voided_at, contests.void_reason, contests.sealed_at,
+               contests.final_at, contests.final_tally,
+               (SELECT json_agg(json_build_object('number', number, 'title', options.title) ORDER BY number)
+                FROM options WHERE options.contest_id = contests.contest_id) AS options
+        FROM contests JOIN elections USING (election_uuid)
+        ${where} ORDER BY contests.contest_id`,
+    },
+    values,
+  );
+  return rows.map(contestOfRow);
+}
+
+type ContestRow = {
+  contest_id: number;
+  contest_uuid: string;
+  id: string;
+  election_uuid: string;
+  election_id: string;
+  allowed_origins: string[];
+  title: string;
+  method: "single-choice";
+  allow_blank: boolean;
+  results_visible: "live" | "final";
+  opens_at: Date | null;
+  closes_at: Date | null;
+  paused: boolean;
+  voided_at: Date | null;
+  void_reason: string | null;
+  sealed_at: Date | null;
+  final_at: Date | null;
+  final_tally: TallyJson[string] | null;
+  options: { number: number; title: string }[] | null;
+};
+
+function contestOfRow(row: ContestRow): Contest {
+  const uuid = row.contest_uuid;
+  return {
+    ledgerId: row.contest_id,
+    id: row.id,
+    uuid,
+    electionUuid: row.election_uuid,
+    electionId: row.election_id,
+    title: row.title,
+    method: row.method,
+    options: row.options ?? [],
+    allowBlank: row.allow_blank,
+    resultsVisible: row.results_visible,
+    allowedOrigins: row.allowed_origins,
+    opensAtMs: row.opens_at?.getTime() ?? null,
+    closesAtMs: row.closes_at?.getTime() ?? null,
+    paused: row.paused,
+    voided: row.voided_at === null ? null : { atMs: row.voided_at.getTime(), reason: row.void_reason ?? "" },
+    sealedAtMs: row.sealed_at?.getTime() ?? null,
+    finalAtMs: row.final_at?.getTime() ?? null,
+    finalTally: row.final_tally === null ? null : tallyFromJson({ [uuid]: row.final_tally }).get(uuid)!,
+  };
+}
+
+function dateOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}

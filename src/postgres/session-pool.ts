@@ -1,0 +1,73 @@
+/** A bounded set of sessions to the primary, shared by everything that is not a lane. */
+import { Session, type SessionOptions } from "./session.ts";
+
+/** More callers wait for a session than the pool lets wait. */
+export class PoolOverloadedError extends Error {
+  readonly code = "pool_overloaded";
+}
+
+export type SessionPoolOptions = SessionOptions & {
+  connectionString: string;
+  sessionsMax: number;
+  waitingMax: number;
+};
+
+/**
+ * At most `sessionsMax` sessions; callers beyond them wait in order, at most `waitingMax` of them. A session that
+ * broke, or whose work failed, is not used again: the next caller finds the primary anew, wherever it is by then.
+ */
+export class SessionPool implements AsyncDisposable {
+  private readonly idle: Session[] = [];
+  private readonly waiting: (() => void)[] = [];
+  private open = 0;
+
+  constructor(private readonly options: SessionPoolOptions) {}
+
+  /** Throws NoPrimaryError, {@link PoolOverloadedError}, or what `work` throws. */
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    await this.admit();
+    try {
+      const session = await this.take();
+      let reusable = false;
+      try {
+        const result = await work(session);
+        reusable = session.usable;
+        return result;
+      } finally {
+        if (reusable) this.idle.push(session);
+        else session.destroy();
+      }
+    } finally {
+      this.leave();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.idle.splice(0).map((session) => session[Symbol.asyncDispose]()));
+  }
+
+  private async admit(): Promise<void> {
+    if (this.open < this.options.sessionsMax) {
+      this.open++;
+      return;
+    }
+    if (this.waiting.length >= this.options.waitingMax) {
+      throw new PoolOverloadedError(`more than ${this.options.waitingMax} callers wait for PostgreSQL`);
+    }
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Hands this place to the caller that has waited longest. */
+  private leave(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.open--;
+    else next();
+  }
+
+  private async take(): Promise<Session> {
+    for (let session = this.idle.pop(); session !== undefined; session = this.idle.pop()) {
+      if (session.usable) return session;
+    }
+    return Session.openPrimary(this.options.connectionString, this.options);
+  }
+}

@@ -1,0 +1,156 @@
+/** A session: one connection to the primary, with the settings that acknowledging needs, and its warnings kept. */
+import type { Duplex } from "node:stream";
+import pg from "pg";
+import { hostName, hostUrls } from "./connection-string.ts";
+
+// int8 holds sequence numbers and counts, all far below 2^53.
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** A notice of the server. Its severity is not kept: the field that the driver gives is translated text. */
+export type Warning = { sqlState: string; message: string };
+
+export type SessionOptions = {
+  applicationName: string;
+  /** How long connecting may take before the host counts as gone. */
+  connectTimeoutMs: number;
+  /** How long a statement waits for another transaction's lock: always safe, since it is before a commit. */
+  lockTimeoutMs: number;
+};
+
+export type Statement = { name?: string; text: string };
+
+/** Not a single host of the connection string is a primary that answers. */
+export class NoPrimaryError extends Error {
+  readonly code = "no_primary";
+}
+
+export class Session implements AsyncDisposable {
+  /** Warnings not yet taken; a bounded transaction takes them before it is acknowledged. */
+  private warnings: Warning[] = [];
+  private isClosed = false;
+  /** Settles when the connection has ended, however it ended. */
+  readonly closed: Promise<void>;
+
+  private constructor(
+    private readonly client: pg.Client,
+    readonly host: string,
+  ) {
+    // With client_min_messages=warning whatever still arrives is a warning, in every language.
+    client.on("notice", ({ code, message }) => {
+      this.warnings.push({ sqlState: code ?? "", message: message ?? "" });
+    });
+    this.closed = new Promise((resolve) => {
+      const end = () => {
+        this.isClosed = true;
+        resolve();
+      };
+      client.on("error", end);
+      client.on("end", end);
+    });
+  }
+
+  get usable(): boolean {
+    return !this.isClosed;
+  }
+
+  /** Runs one statement; several may be under way, they are answered in order. Throws pg's DatabaseError. */
+  async query<Row extends object>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
+    const result = await this.client.query({ ...statement, values });
+    return result.rows as Row[];
+  }
+
+  /** Like {@link query}, for the command tag: a COMMIT of a failed transaction answers ROLLBACK without an error. */
+  async command(text: string): Promise<string> {
+    return (await this.client.query(text)).command;
+  }
+
+  /** The warnings since the last call. */
+  takeWarnings(): Warning[] {
+    const taken = this.warnings;
+    this.warnings = [];
+    return taken;
+  }
+
+  /** Cuts the connection at once; whatever is under way fails. Never sends a cancel. */
+  destroy(): void {
+    this.isClosed = true;
+    // The declared types leave the socket out.
+    (this.client as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.client.end().catch(() => undefined);
+  }
+
+  /** Connects to one host, whatever its part in the cluster. */
+  static async openHost(url: string, options: SessionOptions): Promise<Session> {
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 5_000,
+      pipeline: true,
+      types,
+      // Set by us and not hoped for: a role's or database's default could lower any of them.
+      options:
+        "-c synchronous_commit=on -c client_min_messages=warning -c statement_timeout=0 -c default_transaction_isolation=read\\ committed " +
+        `-c lock_timeout=${options.lockTimeoutMs}`,
+    });
+    const session = new Session(client, hostName(url));
+    try {
+      await client.connect();
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    return session;
+  }
+
+  /**
+   * Connects to the primary: every host is asked at once whether it is in recovery, and the first that is not
+   * is taken. Throws {@link NoPrimaryError} with every host's reason.
+   */
+  static async openPrimary(connectionString: string, options: SessionOptions): Promise<Session> {
+    const attempts = hostUrls(connectionString).map((url) => openIfPrimary(url, options));
+    try {
+      const session = await Promise.any(attempts);
+      for (const attempt of attempts) {
+        attempt.then((other) => other !== session && other.destroy()).catch(() => undefined);
+      }
+      return session;
+    } catch (error) {
+      const reasons = (error as AggregateError).errors.map((reason: Error) => reason.message);
+      throw new NoPrimaryError(`no PostgreSQL primary answers: ${reasons.join("; ")}`, { cause: error });
+    }
+  }
+}
+
+/** What `work` on the session settles to; after `timeoutMs` the connection is cut, which fails it. */
+export async function cutAfter<T>(session: Session, timeoutMs: number, work: Promise<T>): Promise<T> {
+  const deadline = setTimeout(() => session.destroy(), timeoutMs);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(deadline);
+  }
+}
+
+async function openIfPrimary(url: string, options: SessionOptions): Promise<Session> {
+  let session: Session;
+  try {
+    session = await Session.openHost(url, options);
+  } catch (error) {
+    throw new Error(`${hostName(url)}: ${(error as Error).message || (error as { code?: string }).code}`, {
+      cause: error,
+    });
+  }
+  const asked = session.query<{ standby: boolean }>({ text: "SELECT pg_is_in_recovery() AS standby" });
+  const [row] = await cutAfter(session, options.connectTimeoutMs, asked);
+  if (row?.standby === false) return session;
+  session.destroy();
+  throw new Error(`${hostName(url)}: is a standby`);
+}

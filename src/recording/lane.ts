@@ -1,0 +1,203 @@
+/**
+ * A lane: one stream's writer, with one batch in flight. A batch is whatever arrived while the previous one was.
+ *
+ * The life of a cast ballot: waiting → in flight → settled, exactly once. A batch stays in flight, at its place
+ * of the stream, until its outcome is known, however long that takes; its voters are told before, at their
+ * deadline, that it is unknown. While nothing says otherwise a later batch must not take that place: the abandoned
+ * attempt may still be applied.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { makeBatch } from "./batch.ts";
+import type {
+  Ballot,
+  BallotFinder,
+  Batch,
+  RecordedBallot,
+  RecordOutcome,
+  StreamHead,
+  StreamWriter,
+} from "./ledger.ts";
+import { ballotKey } from "./ledger.ts";
+import { type CastRequest, type Verdict, verdictOnRow } from "./verdict.ts";
+
+export type LaneOptions = {
+  batchBallotsMax: number;
+  /** Past so many waiting ballots a further one is refused at once. */
+  waitingBallotsMax: number;
+  /** Within this time every ballot has a verdict. */
+  deadlineMs: number;
+  retryPauseMs: number;
+  retryPauseMsMax: number;
+  now: () => number;
+  onAttempt: (outcome: RecordOutcome, batch: Batch, durationMs: number) => void;
+};
+
+type Cast = { ballot: Ballot; request: CastRequest; deadlineMs: number; settle: (verdict: Verdict) => void };
+
+const SWEEP_MS = 100;
+
+export class Lane {
+  private waiting: Cast[] = [];
+  private inFlight: Cast[] = [];
+  /** The batch in flight is being submitted. */
+  private submitting = false;
+  /** An earlier attempt of the batch in flight has an open outcome. */
+  private mayBeRecorded = false;
+  private head: StreamHead | undefined;
+  private accepting = true;
+  private wake: () => void = () => undefined;
+  private lastError = "";
+
+  constructor(
+    private readonly writer: StreamWriter,
+    private readonly finder: BallotFinder,
+    private readonly options: LaneOptions,
+  ) {}
+
+  get waitingBallots(): number {
+    return this.waiting.length;
+  }
+
+  /** Settles within `deadlineMs`; never rejects. Past the bound on waiting ballots it settles at once. */
+  cast(ballot: Ballot, request: CastRequest): Promise<Verdict> {
+    if (!this.accepting) return Promise.resolve(notRecorded("this gateway is shutting down"));
+    if (this.waiting.length >= this.options.waitingBallotsMax) {
+      return Promise.resolve(notRecorded("more ballots are waiting than can be recorded in time"));
+    }
+    return new Promise((settle) => {
+      this.waiting.push({
+        ballot,
+        request,
+        deadlineMs: this.options.now() + this.options.deadlineMs,
+        settle,
+      });
+      this.wake();
+    });
+  }
+
+  /** Records until {@link drain} was called and nothing waits or is in flight any more. */
+  async run(): Promise<void> {
+    const sweeper = setInterval(() => this.settleExpired(), SWEEP_MS);
+    try {
+      while (this.accepting || this.waiting.length > 0) {
+        if (this.waiting.length === 0) {
+          await new Promise<void>((resolve) => (this.wake = resolve));
+          continue;
+        }
+        this.inFlight = this.waiting.splice(0, this.options.batchBallotsMax);
+        await this.settleBatch();
+      }
+    } finally {
+      clearInterval(sweeper);
+    }
+  }
+
+  /** Takes no more ballots; run() ends when those it has are settled. */
+  drain(): void {
+    this.accepting = false;
+    this.wake();
+  }
+
+  /** Submits what is in flight until its outcome is known, or until nobody waits for what can't have been recorded. */
+  private async settleBatch(): Promise<void> {
+    let batch = this.batchInFlight();
+    let pauseMs = this.options.retryPauseMs;
+    while (this.mayBeRecorded || this.inFlight.length > 0) {
+      const outcome = await this.attempt(batch);
+      if (outcome.outcome === "recorded") return this.settleRecorded(batch, outcome.ballots, outcome.head);
+      if (outcome.outcome === "sealed") {
+        this.mayBeRecorded = false;
+        await this.settleSealed(outcome.contestLedgerId);
+      } else {
+        this.lastError = outcome.error.message;
+        if (outcome.outcome === "fenced") this.head = undefined;
+        if (outcome.outcome !== "not_recorded") this.mayBeRecorded = outcome.outcome === "unknown";
+        await pause(pauseMs * (0.5 + Math.random() / 2));
+        pauseMs = Math.min(pauseMs * 2, this.options.retryPauseMsMax);
+      }
+      // While the outcome is open the very same batch must be submitted; otherwise those who gave up are left out.
+      if (!this.mayBeRecorded) batch = this.batchInFlight();
+    }
+  }
+
+  private batchInFlight(): Batch {
+    return makeBatch(
+      this.inFlight.map(({ ballot }) => ballot),
+      this.options.now(),
+    );
+  }
+
+  private async attempt(batch: Batch): Promise<RecordOutcome> {
+    const startedMs = this.options.now();
+    const outcome = await this.submit(batch);
+    this.options.onAttempt(outcome, batch, this.options.now() - startedMs);
+    return outcome;
+  }
+
+  private async submit(batch: Batch): Promise<RecordOutcome> {
+    try {
+      await this.writer.connect();
+      this.head ??= await this.writer.openStream();
+    } catch (error) {
+      return { outcome: "not_recorded", error: error as Error };
+    }
+    this.submitting = true;
+    const outcome = await this.writer.record(this.head, batch);
+    this.submitting = false;
+    return outcome;
+  }
+
+  private settleRecorded(batch: Batch, ballots: readonly RecordedBallot[], head: StreamHead): void {
+    const { streamId, nextSeq } = this.head!;
+    const rows = new Map(ballots.map((ballot) => [ballotKey(ballot), ballot]));
+    const representatives = new Set(batch.ballots);
+    for (const { ballot, request, settle } of this.inFlight) {
+      const row = rows.get(ballotKey(ballot));
+      if (row === undefined) throw new Error(`recorded, but without a row for ${ballotKey(ballot)}`);
+      // Followers of the representative are decided against the row, as any later retry is.
+      const isNew = row.streamId === streamId && row.seq === nextSeq && representatives.has(ballot);
+      settle(isNew ? { verdict: "recorded", ballot: row } : verdictOnRow(request, row));
+    }
+    this.inFlight = [];
+    this.mayBeRecorded = false;
+    this.head = head;
+  }
+
+  /** Those of a sealed contest are answered from the ledger: who is recorded gets the receipt all the same. */
+  private async settleSealed(contestLedgerId: number): Promise<void> {
+    const isSealed = ({ ballot }: Cast) => ballot.contestLedgerId === contestLedgerId;
+    const sealed = this.inFlight.filter(isSealed);
+    this.inFlight = this.inFlight.filter((cast) => !isSealed(cast));
+    try {
+      const rows = await this.finder.find(sealed.map(({ ballot }) => ballot));
+      const found = new Map(rows.map((row) => [ballotKey(row), row]));
+      for (const { ballot, request, settle } of sealed) {
+        const row = found.get(ballotKey(ballot));
+        settle(row === undefined ? { verdict: "contest_not_open" } : verdictOnRow(request, row));
+      }
+    } catch (error) {
+      for (const { settle } of sealed) settle(notRecorded((error as Error).message));
+    }
+  }
+
+  private settleExpired(): void {
+    const nowMs = this.options.now();
+    const expired = ({ deadlineMs }: Cast) => deadlineMs <= nowMs;
+    const current = (cast: Cast) => !expired(cast);
+    for (const { settle } of this.waiting.filter(expired)) settle(notRecorded(this.reason()));
+    this.waiting = this.waiting.filter(current);
+    const open = this.submitting || this.mayBeRecorded;
+    for (const { settle } of this.inFlight.filter(expired)) {
+      settle(open ? { verdict: "outcome_unknown", reason: this.reason() } : notRecorded(this.reason()));
+    }
+    this.inFlight = this.inFlight.filter(current);
+  }
+
+  private reason(): string {
+    return this.lastError || "PostgreSQL has not answered in time";
+  }
+}
+
+function notRecorded(reason: string): Verdict {
+  return { verdict: "not_recorded", reason };
+}

@@ -1,0 +1,42 @@
+/** The admin role: runs elections over HTTP, and makes closed contests final. */
+import type { Secrets } from "../admission/secrets.ts";
+import { Administration } from "../contests/administration.ts";
+import { administrationRoutes } from "../contests/routes.ts";
+import { Sealer } from "../contests/sealer.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Service } from "../runtime/service.ts";
+import { CLOSE_NOTICE_MS, type LedgerAccess } from "./ledger.ts";
+
+export type AdminOptions = { secrets: Secrets; adminToken: string; deadlineMs: number; log: Log };
+
+const DAY_MS = 86_400_000;
+const TOKEN_LIFETIME_MS = 30 * DAY_MS;
+/** Beyond the gateways' deadline nothing is on its way any more but what has an open outcome. */
+const DRAIN_MARGIN_MS = 1_000;
+
+export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, deadlineMs, log }: AdminOptions) {
+  const administration = new Administration(ledger.store, secrets, {
+    noticeMs: CLOSE_NOTICE_MS,
+    now: Date.now,
+  });
+  const sealer = new Sealer(ledger.store, {
+    drainMs: deadlineMs + DRAIN_MARGIN_MS,
+    pollMs: 500,
+    now: Date.now,
+    onFinal: (contest, ballots) => log.info({ contest: contest.id, ballots }, "contest is final"),
+    onError: (contest, err) =>
+      log.error({ err, contest: contest?.id }, "contest could not be made final yet"),
+  });
+  const routes = administrationRoutes(administration, {
+    adminToken,
+    tokenLifetimeMs: TOKEN_LIFETIME_MS,
+    now: Date.now,
+  });
+  const services: Service[] = [{ name: "sealer", run: (signal) => sealer.run(signal) }];
+  /** Elections of another pepper go on; only minting for them is refused, which is better known now than then. */
+  const reportOtherPeppers = async () => {
+    const elections = (await administration.electionsOfAnotherPepper()).map(({ id }) => id);
+    if (elections.length > 0) log.error({ elections }, "these elections were made with another pepper");
+  };
+  return { administration, reportOtherPeppers, routes, services };
+}

@@ -1,0 +1,89 @@
+/** The gateway: takes ballots over HTTP and records them. */
+import type { TokenKey } from "../admission/secrets.ts";
+import { Casting } from "../casting/cast.ts";
+import { Lanes } from "../casting/lanes.ts";
+import { castingRoutes } from "../casting/routes.ts";
+import { VoterLimiter } from "../casting/voter-limiter.ts";
+import { contestRoutes } from "../contests/routes.ts";
+import type { BodyBounds } from "../http/request.ts";
+import { PostgresStreamWriter } from "../postgres/stream-writer.ts";
+import { Lane } from "../recording/lane.ts";
+import type { Log } from "../runtime/log.ts";
+import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
+import type { Service } from "../runtime/service.ts";
+import type { LedgerAccess } from "./ledger.ts";
+
+export type GatewayOptions = {
+  tokenKeys: readonly TokenKey[];
+  lanes: number;
+  deadlineMs: number;
+  /** How long a ballot's body may take to arrive. */
+  bodyTimeoutMs?: number;
+  overrideGate: boolean;
+  log: Log;
+  metrics: Metrics;
+};
+
+const BATCH_BALLOTS_MAX = 2_000;
+const WAITING_BALLOTS_MAX = 20_000;
+const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
+
+export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions) {
+  const { log, metrics } = options;
+  const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
+  gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
+  const limiter = new VoterLimiter({ requestsMax: 2_000, windowMs: 10_000, now: Date.now });
+  const { directory, finder } = ledger;
+  const casting = new Casting({
+    tokenKeys: options.tokenKeys,
+    directory,
+    lanes,
+    finder,
+    limiter,
+    lookUpTimeoutMs: options.deadlineMs,
+    now: Date.now,
+  });
+  const routes = [
+    ...castingRoutes(casting, directory, {
+      body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
+      onAnswer: (answer, durationMs) => {
+        metrics.castAnswers.inc({ answer });
+        metrics.castSeconds.observe(durationMs / 1000);
+      },
+      onUnexpected: (err) => log.error({ err }, "casting a ballot failed unexpectedly"),
+    }),
+    ...contestRoutes(directory, Date.now),
+  ];
+  const services: Service[] = [{ name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() }];
+  return { routes, services };
+}
+
+function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions): Lane {
+  const { log, metrics, deadlineMs, overrideGate } = options;
+  const writer = opened.use(
+    new PostgresStreamWriter({
+      ...ledger.session,
+      applicationName: "urna lane",
+      connectionString: ledger.databaseUrl,
+      writer: `gateway ${process.env.HOSTNAME ?? "local"} ${process.pid}`,
+      attemptTimeoutMs: Math.min(3_000, deadlineMs),
+      gateFaults: () => ledger.gate.faults,
+      overrideGate,
+    }),
+  );
+  return new Lane(writer, ledger.finder, {
+    batchBallotsMax: BATCH_BALLOTS_MAX,
+    waitingBallotsMax: WAITING_BALLOTS_MAX,
+    deadlineMs,
+    retryPauseMs: 20,
+    retryPauseMsMax: 250,
+    now: Date.now,
+    onAttempt: (outcome, batch, durationMs) => {
+      metrics.attempts.inc({ outcome: outcome.outcome });
+      metrics.attemptSeconds.observe(durationMs / 1000);
+      if (outcome.outcome === "recorded") metrics.batchBallots.observe(batch.ballots.length);
+      else if ("error" in outcome)
+        log.warn({ err: outcome.error }, `a batch is ${outcome.outcome}, trying again`);
+    },
+  });
+}

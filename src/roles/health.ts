@@ -1,0 +1,32 @@
+/** Liveness, readiness and metrics of any role. */
+import { json } from "../http/respond.ts";
+import type { Route } from "../http/server.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+
+/** Why the role should get no traffic now, in words; empty when it should. */
+export type Unready = () => string[];
+
+export function healthRoutes(metrics: Metrics, unready: Unready): Route[] {
+  return [
+    { method: "GET", path: "/healthz", handle: () => json({ status: "alive" }) },
+    {
+      method: "GET",
+      path: "/readyz",
+      handle: () => {
+        const reasons = unready();
+        return json(
+          { status: reasons.length === 0 ? "ready" : "not_ready", reasons },
+          reasons.length === 0 ? 200 : 503,
+        );
+      },
+    },
+    {
+      method: "GET",
+      path: "/metrics",
+      handle: async () =>
+        new Response(await metrics.registry.metrics(), {
+          headers: { "content-type": metrics.registry.contentType },
+        }),
+    },
+  ];
+}

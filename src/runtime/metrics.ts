@@ -1,0 +1,62 @@
+/** Prometheus metrics of this process (https://prometheus.io/docs/practices/naming). */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    castAnswers: new Counter({
+      name: "urna_cast_answers_total",
+      help: "Answers to casting, by what they said",
+      labelNames: ["answer"] as const,
+      registers,
+    }),
+    castSeconds: new Histogram({
+      name: "urna_cast_seconds",
+      help: "From a ballot's arrival to its answer",
+      buckets: SECONDS,
+      registers,
+    }),
+    attempts: new Counter({
+      name: "urna_record_attempts_total",
+      help: "Attempts to record a batch, by outcome",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    attemptSeconds: new Histogram({
+      name: "urna_record_attempt_seconds",
+      help: "Duration of an attempt to record a batch",
+      buckets: SECONDS,
+      registers,
+    }),
+    batchBallots: new Histogram({
+      name: "urna_batch_ballots",
+      help: "Ballots in a recorded batch",
+      buckets: [1, 10, 50, 100, 250, 500, 1_000, 2_000],
+      registers,
+    }),
+    gateFaults: new Gauge({
+      name: "urna_durability_gate_faults",
+      help: "What forbids acknowledging; 0 when nothing does",
+      registers,
+    }),
+  };
+}
+
+/** A gauge that is read when it is scraped. */
+export function gaugeOf(metrics: Metrics, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [metrics.registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}

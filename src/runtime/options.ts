@@ -1,0 +1,65 @@
+/** Every setting of the roles: one table that drives flags, environment names, --help and the checks at start. */
+import { InvalidArgumentError, Option } from "commander";
+
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+function option(flags: string, environment: string, description: string): Option {
+  return new Option(flags, description).env(environment);
+}
+
+export const OPTIONS = {
+  port: () =>
+    option("--port <number>", "URNA_PORT", "port to listen on; 0 takes a free one")
+      .default(8080)
+      .argParser(wholeNumber(0, 65_535)),
+  host: (fallback: string) =>
+    option("--host <address>", "URNA_HOST", "address to listen on").default(fallback),
+  data: () => option("--data <folder>", "URNA_DATA", "data folder").default(".urna"),
+  adminToken: () =>
+    option(
+      "--admin-token <token>",
+      "URNA_ADMIN_TOKEN",
+      "what administration calls must show; at least 16 characters",
+    ),
+  databaseUrl: () =>
+    option(
+      "--database-url <url>",
+      "DATABASE_URL",
+      "the ledger: postgres://user:password@host1:5432,host2:5432/database, with every host that may be primary",
+    ),
+  url: () => option("--url <url>", "URNA_URL", "where Urna answers (default: the running urna dev)"),
+  secretsFile: () =>
+    option(
+      "--secrets-file <file>",
+      "URNA_SECRETS_FILE",
+      "file with the pepper and the token keys (see urna keys)",
+    ),
+  overrideGate: () =>
+    option(
+      "--unsafe-override-gate",
+      "URNA_UNSAFE_OVERRIDE_GATE",
+      "record although PostgreSQL could lose it; every receipt will say so",
+    ).default(false),
+  deadlineMs: () =>
+    option("--deadline-ms <ms>", "URNA_DEADLINE_MS", "within this time every ballot has an answer")
+      .default(5_000)
+      .argParser(wholeNumber(100, 60_000)),
+  lanes: () =>
+    option("--lanes <number>", "URNA_LANES", "batches in flight at once; each has a connection and a stream")
+      .default(4)
+      .argParser(wholeNumber(1, 64)),
+  logFormat: (fallback: string) =>
+    option("--log-format <format>", "URNA_LOG_FORMAT", "how log lines look")
+      .choices(["json", "text"])
+      .default(fallback),
+  logLevel: () =>
+    option("--log-level <level>", "URNA_LOG_LEVEL", "the least that is logged")
+      .choices(["debug", "info", "warn", "error"])
+      .default("info"),
+};
