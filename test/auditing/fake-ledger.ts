@@ -67,7 +67,7 @@ export class FakeLedger {
   record(streamId: number, offered: readonly Offered[]): BlockRow {
     let stream = this.streams.find((row) => row.streamId === streamId);
     if (stream === undefined) {
-      stream = { streamId, epoch: 1, nextSeq: 1, headHash: GENESIS_HASH };
+      stream = { streamId, nextSeq: 1, headHash: GENESIS_HASH };
       this.streams.push(stream);
     }
     const tally: Tally = new Map();
