@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import { Pool } from "pg";
+import { hostUrls } from "../src/postgres/connection-string.ts";
 
 const POOL_CONNECTIONS = 32;
 const ROUTE = /^\/v1\/contests\/([^/]+)\/ballots$/;
@@ -14,7 +15,7 @@ if (databaseUrl === undefined) {
   process.exit(1);
 }
 
-const pool = new Pool({ connectionString: databaseUrl, max: POOL_CONNECTIONS });
+const pool = await primaryPool(databaseUrl);
 // A table of its own, begun anew at every run: the ledger's tables are left alone.
 await pool.query("DROP TABLE IF EXISTS public.naive_votes");
 await pool.query(
@@ -55,4 +56,15 @@ function readBody(request: IncomingMessage): Promise<string> {
     request.on("end", () => resolve(body));
     request.on("error", reject);
   });
+}
+
+/** A pool of the cluster's one server that takes writes. */
+async function primaryPool(clusterUrl: string): Promise<Pool> {
+  for (const connectionString of hostUrls(clusterUrl)) {
+    const candidate = new Pool({ connectionString, max: POOL_CONNECTIONS });
+    const { rows } = await candidate.query("SELECT pg_is_in_recovery() AS standby");
+    if (!rows[0].standby) return candidate;
+    await candidate.end();
+  }
+  throw new Error("no server of this cluster takes writes");
 }

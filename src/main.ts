@@ -2,9 +2,12 @@
 /** Picks the role or command. */
 import { Command } from "commander";
 import { devCommand } from "./cli/dev.ts";
+import { doctorCommand } from "./cli/doctor.ts";
 import { electionCommand } from "./cli/election.ts";
 import { loadCommand } from "./cli/load.ts";
+import { recountCommand } from "./cli/recount.ts";
 import { replayCommand } from "./cli/replay.ts";
+import { roleCommands } from "./cli/roles.ts";
 import { tokenCommand } from "./cli/token.ts";
 
 const program = new Command("urna")
@@ -13,7 +16,10 @@ const program = new Command("urna")
   .addCommand(electionCommand())
   .addCommand(tokenCommand())
   .addCommand(replayCommand())
-  .addCommand(loadCommand());
+  .addCommand(loadCommand())
+  .addCommand(recountCommand())
+  .addCommand(doctorCommand());
+for (const command of roleCommands()) program.addCommand(command);
 
 try {
   await program.parseAsync();

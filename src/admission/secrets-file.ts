@@ -1,7 +1,14 @@
 /** Secrets in a file of mode 0600, `{"pepper":"…","tokenKeys":["…"]}`, or in the environment. */
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { z } from "zod";
-import { drawSecret, parseSecrets, type Secrets, type SecretsText } from "./secrets.ts";
+import {
+  drawSecret,
+  parsePepper,
+  parseSecrets,
+  parseTokenKeys,
+  type Secrets,
+  type SecretsText,
+} from "./secrets.ts";
 
 const SHAPE = z.strictObject({ pepper: z.string(), tokenKeys: z.array(z.string()).min(1) });
 
@@ -39,9 +46,17 @@ export function drawSecrets(): SecretsText {
 /** From the file if one is named, otherwise URNA_PEPPER and URNA_TOKEN_KEYS (several: separated by commas). */
 export function loadSecrets(file: string | undefined, environment = process.env): Secrets {
   if (file !== undefined) return parseSecrets(readSecretsFile(file));
-  const { URNA_PEPPER: pepper, URNA_TOKEN_KEYS: tokenKeys } = environment;
-  if (pepper === undefined || tokenKeys === undefined) {
-    throw new Error("no secrets: name a file with URNA_SECRETS_FILE, or set URNA_PEPPER and URNA_TOKEN_KEYS");
-  }
-  return parseSecrets({ pepper, tokenKeys: tokenKeys.split(",") });
+  const { URNA_PEPPER: pepper } = environment;
+  if (pepper === undefined) throw new Error(`no pepper: ${WHERE_SECRETS_ARE}, or set URNA_PEPPER`);
+  return { pepper: parsePepper(pepper), tokenKeys: loadTokenKeys(undefined, environment) };
 }
+
+/** The token keys alone: all that a gateway needs, and all that it should be handed. */
+export function loadTokenKeys(file: string | undefined, environment = process.env): Secrets["tokenKeys"] {
+  if (file !== undefined) return parseSecrets(readSecretsFile(file)).tokenKeys;
+  const { URNA_TOKEN_KEYS: tokenKeys } = environment;
+  if (tokenKeys === undefined) throw new Error(`no token keys: ${WHERE_SECRETS_ARE}, or set URNA_TOKEN_KEYS`);
+  return parseTokenKeys(tokenKeys.split(","));
+}
+
+const WHERE_SECRETS_ARE = "name a secrets file with --secrets-file (URNA_SECRETS_FILE)";

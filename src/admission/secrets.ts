@@ -19,12 +19,20 @@ export function drawSecret(): string {
 
 /** Throws an Error that says which one is wrong and how to make a right one. */
 export function parseSecrets({ pepper, tokenKeys }: SecretsText): Secrets {
-  const [first, ...others] = tokenKeys.map((text, i) => tokenKey(parseSecret(`token key ${i + 1}`, text)));
+  return { pepper: parsePepper(pepper), tokenKeys: parseTokenKeys(tokenKeys) };
+}
+
+export function parsePepper(text: string): Buffer {
+  return parseSecret("the pepper", text);
+}
+
+export function parseTokenKeys(texts: readonly string[]): Secrets["tokenKeys"] {
+  const [first, ...others] = texts.map((text, i) => tokenKey(parseSecret(`token key ${i + 1}`, text)));
   if (first === undefined) throw new Error("there is no token key: make secrets with `urna keys init`");
   const keys: [TokenKey, ...TokenKey[]] = [first, ...others];
   const ids = new Set(keys.map(({ id }) => id.toString("hex")));
   if (ids.size < keys.length) throw new Error("two token keys are the same: remove one of them");
-  return { pepper: parseSecret("the pepper", pepper), tokenKeys: keys };
+  return keys;
 }
 
 function parseSecret(name: string, text: string): Buffer {

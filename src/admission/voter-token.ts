@@ -12,6 +12,9 @@ const SIGNED_BYTES = 41;
 const TOKEN_BYTES = 57;
 const TOKEN_CHARACTERS = 76;
 
+/** The last instant that a token's four bytes can name, 2106-02-07T06:28:15Z. */
+export const EXPIRES_AT_MS_MAX = 0xff_ff_ff_ff * 1000;
+
 export type VoterTokenClaims = {
   electionUuid: string;
   /** 16 bytes as 32 hexadecimal digits. */
@@ -19,6 +22,7 @@ export type VoterTokenClaims = {
   expiresAtMs: number;
 };
 
+/** The token's text. Throws RangeError for an expiry before 1970 or after {@link EXPIRES_AT_MS_MAX}. */
 export function mintVoterToken(
   key: TokenKey,
   { electionUuid, voterKey, expiresAtMs }: VoterTokenClaims,

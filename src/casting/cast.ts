@@ -13,6 +13,7 @@ import { uuidToBytes } from "../ledger/uuid.ts";
 import type { Ballot, BallotFinder, RecordedBallot } from "../recording/ledger.ts";
 import { type CastRequest, type Verdict, verdictOnRow } from "../recording/verdict.ts";
 import { Problem } from "../runtime/problem.ts";
+import { withinTime } from "../runtime/within-time.ts";
 import type { Lanes } from "./lanes.ts";
 import { parseBallot } from "./parse-ballot.ts";
 import type { VoterLimiter } from "./voter-limiter.ts";
@@ -23,6 +24,8 @@ export type CastingParts = {
   lanes: Lanes;
   finder: BallotFinder;
   limiter: VoterLimiter;
+  /** How long the ledger may take to say what it knows of a contest or a ballot; recording has a bound of its own. */
+  lookUpTimeoutMs: number;
   now: () => number;
 };
 
@@ -37,16 +40,13 @@ export class Casting {
   /** `readBody` gives the whole body's text. Throws {@link Problem} for every answer but a recorded ballot. */
   async cast(token: string | null, contestId: string, readBody: () => Promise<string>): Promise<CastResult> {
     const voter = this.voter(token);
-    const contest = await this.contest(contestId, voter);
+    await this.contest(contestId, voter);
     const body = await readBody();
     const arrivedAtMs = this.parts.now();
+    // Asked again, for a body may take longer than what is known of a contest may be believed: it may be closed by now.
+    const contest = await this.contest(contestId, voter);
     const request = parseBallot(contest, body);
-    if (!this.parts.limiter.admit(voter.voterKey)) {
-      throw new Problem(
-        "too_many_requests",
-        "this voter asks too often: wait a moment, then send the same ballot",
-      );
-    }
+    this.admit(voter);
     const open = voter.hasExpired ? undefined : await this.ifOpen(contest, arrivedAtMs);
     if (open === undefined) return this.answerFromLedger(contest, voter, request);
     const verdict = await this.parts.lanes.cast(ballotOf(open, voter, request), request);
@@ -57,6 +57,8 @@ export class Casting {
   async find(token: string | null, contestId: string): Promise<CastResult> {
     const voter = this.voter(token);
     const contest = await this.contest(contestId, voter);
+    this.admit(voter);
+    this.refuseExpiredOnceFinal(contest, voter);
     const row = await this.row(contest, voter);
     if (row !== undefined) return { ballot: row, contest, isNew: false };
     if (voter.hasExpired) throw expired();
@@ -71,6 +73,18 @@ export class Casting {
     return { ...claims, hasExpired: claims.expiresAtMs <= this.parts.now() };
   }
 
+  private admit({ voterKey }: Voter): void {
+    if (this.parts.limiter.admit(voterKey)) return;
+    throw new Problem(
+      "too_many_requests",
+      "this voter asks too often: wait a moment, then ask the same again",
+    );
+  }
+
+  private refuseExpiredOnceFinal(contest: Contest, voter: Voter): void {
+    if (voter.hasExpired && contestStateAt(contest, this.parts.now()) === "final") throw expired();
+  }
+
   private async contest(contestId: string, voter: Voter): Promise<Contest> {
     const contest = this.parts.directory.get(contestId) ?? (await this.fresh(contestId));
     if (contest.electionUuid !== voter.electionUuid) {
@@ -80,12 +94,7 @@ export class Casting {
   }
 
   private async fresh(contestId: string): Promise<Contest> {
-    let contest: Contest | null;
-    try {
-      contest = await this.parts.directory.fresh(contestId);
-    } catch (error) {
-      throw new Problem("not_recorded", "the ledger does not answer now", { cause: error });
-    }
+    const contest = await this.fromLedger(this.parts.directory.fresh(contestId));
     if (contest === null)
       throw new Problem("no_such_contest", `there is no contest ${contestId.slice(0, 64)}`);
     return contest;
@@ -100,18 +109,25 @@ export class Casting {
 
   /** For ballots that can't be recorded any more: whoever is recorded already gets the receipt all the same. */
   private async answerFromLedger(contest: Contest, voter: Voter, request: CastRequest): Promise<CastResult> {
-    const nowMs = this.parts.now();
-    if (voter.hasExpired && contestStateAt(contest, nowMs) === "final") throw expired();
+    this.refuseExpiredOnceFinal(contest, voter);
     const row = await this.row(contest, voter);
+    const nowMs = this.parts.now();
     if (row !== undefined) return resultOf(verdictOnRow(request, row), contest, nowMs);
     if (voter.hasExpired) throw expired();
     return resultOf({ verdict: "contest_not_open" }, this.parts.directory.get(contest.id) ?? contest, nowMs);
   }
 
   private async row(contest: Contest, voter: Voter): Promise<RecordedBallot | undefined> {
+    const key = { contestLedgerId: contest.ledgerId, voterKey: voter.voterKey };
+    return (await this.fromLedger(this.parts.finder.find([key])))[0];
+  }
+
+  /** A ledger that can't be asked has recorded nothing for this request, whatever it did for earlier ones. */
+  private async fromLedger<T>(answer: Promise<T>): Promise<T> {
+    const { lookUpTimeoutMs } = this.parts;
+    const late = () => new Error(`the ledger has not answered within ${lookUpTimeoutMs} ms`);
     try {
-      const key = { contestLedgerId: contest.ledgerId, voterKey: voter.voterKey };
-      return (await this.parts.finder.find([key]))[0];
+      return await withinTime(answer, lookUpTimeoutMs, late);
     } catch (error) {
       throw new Problem("not_recorded", "the ledger does not answer now", { cause: error });
     }

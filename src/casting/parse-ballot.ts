@@ -7,7 +7,12 @@ import { Problem } from "../runtime/problem.ts";
 
 const NONCE = /^[A-Za-z0-9_-]{21}[AQgw]$/;
 
-/** Throws {@link Problem}: malformed_json when it is not JSON, invalid_ballot when it is not a ballot of the contest. */
+/**
+ * JSON.parse keeps the last of two fields of one name, other readers the first (RFC 8259, section 4), so a ballot must
+ * not have them: with nothing but numbers and a nonce in it, it has one colon a field.
+ *
+ * Throws {@link Problem}: malformed_json when it is not JSON, invalid_ballot when it is not a ballot of the contest.
+ */
 export function parseBallot(contest: Contest, body: string): CastRequest {
   let value: unknown;
   try {
@@ -28,7 +33,11 @@ export function parseBallot(contest: Contest, body: string): CastRequest {
   }
   const fault = selectionsFault(contest, selections);
   if (fault !== null) throw new Problem("invalid_ballot", fault);
-  return { selections: selections as number[], clientNonce: nonce === undefined ? null : parseNonce(nonce) };
+  const clientNonce = nonce === undefined ? null : parseNonce(nonce);
+  if (body.split(":").length > Object.keys(value).length + 1) {
+    throw new Problem("invalid_ballot", "a field is there twice");
+  }
+  return { selections: selections as number[], clientNonce };
 }
 
 /** 16 bytes are 22 characters of base64url, of which the last carries two bits. */

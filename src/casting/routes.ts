@@ -1,5 +1,6 @@
 /** The voting path over HTTP: casting a ballot, and finding one's own. */
 import type { ContestDirectory } from "../contests/directory.ts";
+import { originsAllowedBy } from "../contests/routes.ts";
 import type { Receipt } from "../election/receipt.ts";
 import { encodeSelections } from "../election/selections.ts";
 import { preflight, withCors } from "../http/cors.ts";
@@ -41,8 +42,7 @@ export function castingRoutes(
   const find: Handler = async (request, { contest = "" }) =>
     recordedResponse(await casting.find(bearerToken(request), contest));
 
-  const allowedOrigins = async (id: string) =>
-    (directory.get(id) ?? (await directory.fresh(id).catch(() => null)))?.allowedOrigins ?? [];
+  const allowedOrigins = originsAllowedBy(directory);
   const ballots = "/v1/contests/:contest/ballots";
   const ballot = "/v1/contests/:contest/ballot";
   return [

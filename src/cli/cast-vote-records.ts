@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse/sync";
-import { CommandFailed } from "./action.ts";
+import { CommandFailed } from "./failure.ts";
 import { type Line, readLines } from "./lines.ts";
 
 const LINE_BYTES_MAX = 65_536;

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { Administration } from "../client/administration.ts";
 import type { ContestAnswer } from "../client/contract.ts";
-import { CommandFailed, reportingFailure } from "./action.ts";
 import { type ElectionFile, parseElectionFile } from "./election-file.ts";
+import { CommandFailed } from "./failure.ts";
 import { thousands } from "./progress.ts";
 import { renderResults } from "./results-table.ts";
 import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
@@ -57,7 +57,7 @@ function createCommand(): Command {
     .option("--opens-at <time>", "when it opens by itself, like 2026-05-09T20:15:00Z")
     .option("--closes-at <time>", "when it closes by itself")
     .addHelpText("after", createHelp)
-    .action(reportingFailure(create));
+    .action(create);
 }
 
 const createHelp = `
@@ -120,11 +120,9 @@ function contestCommand(
     .description(description)
     .argument("<contest>", "the contest's id")
     .addHelpText("after", `\nExample:\n  urna election ${name} song-1`)
-    .action(
-      reportingFailure(async (contest: string, options: CommonOptions) => {
-        showContest(await call(new Administration(resolveTarget(options)), contest), options);
-      }),
-    );
+    .action(async (contest: string, options: CommonOptions) => {
+      showContest(await call(new Administration(resolveTarget(options)), contest), options);
+    });
 }
 
 function closeCommand(): Command {
@@ -133,13 +131,11 @@ function closeCommand(): Command {
     .argument("<contest>", "the contest's id")
     .option("--wait", "wait until the result is final")
     .addHelpText("after", "\nExample:\n  urna election close song-1 --wait")
-    .action(
-      reportingFailure(async (contest: string, options: CommonOptions & { wait?: boolean }) => {
-        const urna = new Administration(resolveTarget(options));
-        const closed = await urna.close(contest);
-        showContest(options.wait ? await waitUntilFinal(urna, closed) : closed, options);
-      }),
-    );
+    .action(async (contest: string, options: CommonOptions & { wait?: boolean }) => {
+      const urna = new Administration(resolveTarget(options));
+      const closed = await urna.close(contest);
+      showContest(options.wait ? await waitUntilFinal(urna, closed) : closed, options);
+    });
 }
 
 /** For as long as it takes: a contest that cannot be sealed yet is waited for, and Ctrl-C harms nothing. */
@@ -162,12 +158,10 @@ function extendCommand(): Command {
     .argument("<contest>", "the contest's id")
     .requiredOption("--closes-at <time>", "like 2026-05-09T21:00:00Z")
     .addHelpText("after", "\nExample:\n  urna election extend song-1 --closes-at 2026-05-09T21:15:00Z")
-    .action(
-      reportingFailure(async (contest: string, options: CommonOptions & { closesAt: string }) => {
-        const urna = new Administration(resolveTarget(options));
-        showContest(await urna.extend(contest, options.closesAt), options);
-      }),
-    );
+    .action(async (contest: string, options: CommonOptions & { closesAt: string }) => {
+      const urna = new Administration(resolveTarget(options));
+      showContest(await urna.extend(contest, options.closesAt), options);
+    });
 }
 
 function voidCommand(): Command {
@@ -176,12 +170,10 @@ function voidCommand(): Command {
     .argument("<contest>", "the contest's id")
     .requiredOption("--reason <words>", "shown to everybody")
     .addHelpText("after", '\nExample:\n  urna election void song-1 --reason "Brisa withdrew"')
-    .action(
-      reportingFailure(async (contest: string, options: CommonOptions & { reason: string }) => {
-        const urna = new Administration(resolveTarget(options));
-        showContest(await urna.void(contest, options.reason), options);
-      }),
-    );
+    .action(async (contest: string, options: CommonOptions & { reason: string }) => {
+      const urna = new Administration(resolveTarget(options));
+      showContest(await urna.void(contest, options.reason), options);
+    });
 }
 
 function resultsCommand(): Command {
@@ -189,14 +181,12 @@ function resultsCommand(): Command {
     .description("show a contest's results")
     .argument("<contest>", "the contest's id")
     .addHelpText("after", "\nExample:\n  urna election results song-1")
-    .action(
-      reportingFailure(async (contest: string, options: CommonOptions) => {
-        const urna = new Administration(resolveTarget(options));
-        const results = await urna.results(contest);
-        if (options.json) console.log(JSON.stringify(results));
-        else console.log(renderResults(await urna.contest(contest), results));
-      }),
-    );
+    .action(async (contest: string, options: CommonOptions) => {
+      const urna = new Administration(resolveTarget(options));
+      const results = await urna.results(contest);
+      if (options.json) console.log(JSON.stringify(results));
+      else console.log(renderResults(await urna.contest(contest), results));
+    });
 }
 
 function addCommonOptions(command: Command): Command {

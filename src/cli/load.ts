@@ -8,9 +8,9 @@ import { LoadGenerator, type Measurement } from "../client/load-generator.ts";
 import { type LoadMeasurement, measureLoad } from "../client/load-measurement.ts";
 import { Patience } from "../client/patience.ts";
 import { TokenStock } from "../client/token-stock.ts";
-import { CommandFailed, reportingFailure } from "./action.ts";
+import { wholeNumber } from "../runtime/options.ts";
+import { CommandFailed } from "./failure.ts";
 import { type LoadFigures, loadFigures, renderFigures, renderSecond } from "./load-figures.ts";
-import { wholeNumber } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
 
@@ -55,7 +55,7 @@ export function loadCommand(): Command {
     )
     .option("--json", "print JSON, for machines")
     .addHelpText("after", help)
-    .action(reportingFailure(load));
+    .action(load);
 }
 
 const help = `

@@ -1,4 +1,5 @@
 /** What a cast vote record says as a ballot: whose it is, and its selections. */
+import { createHash } from "node:crypto";
 import { basename, dirname, resolve } from "node:path";
 import type { Option } from "../election/contest.ts";
 import type { Selections } from "../election/selections.ts";
@@ -51,12 +52,15 @@ export function namesOf(file: string): { election: string; contest: string; vote
   return { election: slug(folder), contest: slug(`${folder}-${base}`), voterPrefix: `${base}/` };
 }
 
-/** Lower-case letters, digits and single hyphens. */
+/** Lower-case letters, digits and single hyphens; a hash tells apart what is lost in that. */
 function slug(text: string): string {
   const plain = text
     .normalize("NFKD")
     .toLowerCase()
+    .replace(/\p{Mark}/gu, "")
     .replace(/[^a-z0-9]+/g, "-")
-    .slice(0, ID_CHARACTERS_MAX);
-  return plain.replace(/^-+|-+$/g, "") || "replay";
+    .replace(/^-+|-+$/g, "");
+  if (plain !== "" && plain.length <= ID_CHARACTERS_MAX) return plain;
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  return `${plain.slice(0, ID_CHARACTERS_MAX - hash.length - 1)}-${hash}`.replace(/^-/, "");
 }

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
 import type { CastAnswer } from "../client/cast.ts";
 import type { Receipt } from "../election/receipt.ts";
-import { CommandFailed } from "./action.ts";
+import { CommandFailed } from "./failure.ts";
 
 /** One line of NDJSON. */
 export type JournalEntry = { row: number; voter: string; status: number; code?: string; receipt?: Receipt };

@@ -1,11 +1,11 @@
 /** `urna replay`: casts the cast vote records of a real election over HTTP. */
 import { Command, Option } from "commander";
 import { Administration, CallFailed } from "../client/administration.ts";
-import type { ContestAnswer } from "../client/contract.ts";
+import type { ContestAnswer, ContestRequest } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
-import { CommandFailed, reportingFailure } from "./action.ts";
+import { wholeNumber } from "../runtime/options.ts";
 import { type RecordColumns, readVoteRecords } from "./cast-vote-records.ts";
-import { wholeNumber } from "./numbers.ts";
+import { CommandFailed } from "./failure.ts";
 import { Progress, thousands } from "./progress.ts";
 import { BallotReader, namesOf, OVERVOTE, UNDERVOTE } from "./replay-ballots.ts";
 import { Journal } from "./replay-journal.ts";
@@ -48,7 +48,7 @@ export function replayCommand(): Command {
     .option("--allow-malformed", "do not fail because of malformed rows")
     .option("--json", "print JSON, for machines")
     .addHelpText("after", help)
-    .action(reportingFailure(replay));
+    .action(replay);
 }
 
 const help = `
@@ -131,12 +131,19 @@ async function surveyFile(
 async function createContest(urna: Administration, file: string, titles: string[]): Promise<ContestAnswer> {
   const names = namesOf(file);
   const election = await urna.createElection({ id: names.election, title: `Replay of ${names.election}` });
-  const contest = await urna.createContest(election.id, {
+  const request: ContestRequest = {
     id: names.contest,
     title: `Replay of ${names.contest}`,
     method: "single-choice",
     options: titles,
     allowBlank: true,
+  };
+  const contest = await urna.createContest(election.id, request).catch((error) => {
+    if (!(error instanceof CallFailed && error.code === "id_taken")) throw error;
+    throw new CommandFailed(
+      `contest ${names.contest} exists with other options than this file's; ` +
+        `to cast in it, say --contest ${names.contest}`,
+    );
   });
   return contest.state === "draft" || contest.state === "scheduled" ? urna.open(contest.id) : contest;
 }

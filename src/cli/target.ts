@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import type { Target } from "../client/administration.ts";
-import { CommandFailed } from "./action.ts";
+import { OPTIONS } from "../runtime/options.ts";
+import { CommandFailed } from "./failure.ts";
 
 export type TargetOptions = { url?: string; adminToken?: string; data: string };
 
@@ -17,7 +18,7 @@ export function addTargetOptions(command: Command): Command {
       new Option("--url <url>", "where Urna answers (default: the running urna dev)").env("URNA_URL"),
     )
     .addOption(new Option("--admin-token <token>", "the server's admin token").env("URNA_ADMIN_TOKEN"))
-    .addOption(new Option("--data <folder>", "urna dev's data folder").env("URNA_DATA").default(".urna"));
+    .addOption(OPTIONS.data());
 }
 
 /**
@@ -31,8 +32,12 @@ export function resolveTarget(options: TargetOptions): Target {
   }
   if (url !== undefined && options.adminToken !== undefined) return { url, adminToken: options.adminToken };
   const dev = readDevFile(options.data);
-  if (url !== undefined) return { url, adminToken: dev?.url === url ? dev.adminToken : null };
-  if (dev !== null) return { url: dev.url, adminToken: options.adminToken ?? dev.adminToken };
+  if (dev !== null && options.adminToken === undefined && (url ?? dev.url) === dev.url) {
+    const readAdminTokenAgain = () => readDevFile(options.data)?.adminToken ?? null;
+    return { url: dev.url, adminToken: dev.adminToken, readAdminTokenAgain };
+  }
+  const address = url ?? dev?.url;
+  if (address !== undefined) return { url: address, adminToken: options.adminToken ?? null };
   throw new CommandFailed(
     `no server is known: start one with "urna dev", or set --url (URNA_URL) and --admin-token (URNA_ADMIN_TOKEN). ` +
       `Looked for ${join(options.data, "dev.json")}; --data (URNA_DATA) names another folder.`,

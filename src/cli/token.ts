@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { Administration } from "../client/administration.ts";
 import { VOTERS_PER_CALL_MAX } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
-import { CommandFailed, reportingFailure } from "./action.ts";
+import { CommandFailed } from "./failure.ts";
 import { type Line, readLines } from "./lines.ts";
 import { Progress, thousands } from "./progress.ts";
 import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
@@ -36,7 +36,7 @@ export function tokenCommand(): Command {
     )
     .option("--json", "print JSON, for machines")
     .addHelpText("after", mintHelp)
-    .action(reportingFailure(mintTokens));
+    .action(mintTokens);
   return new Command("token").description("mint voter tokens").addCommand(mint);
 }
 

@@ -46,11 +46,8 @@ export class Administration {
       allowedOrigins: definition.allowedOrigins,
       pepperFingerprint: pepperFingerprint(electionPepper(this.secrets.pepper, uuid)),
     });
-    if (election.title !== definition.title) {
-      throw new Problem(
-        "id_taken",
-        `the election ${id} exists and has the title ${JSON.stringify(election.title)}`,
-      );
+    if (election.id !== id || !saysTheSame(election, definition)) {
+      throw new Problem("id_taken", `the election ${id} exists, with another title or other origins`);
     }
     return election;
   }
@@ -59,6 +56,7 @@ export class Administration {
   async createContest(electionId: string, definition: ContestDefinition): Promise<Contest> {
     const election = await this.election(electionId);
     const { uuid, id } = identity(definition.id);
+    await this.refuseClosedAlready(id, definition);
     const contest = await this.store.createContest({
       ...definition,
       uuid,
@@ -73,15 +71,22 @@ export class Administration {
       finalAtMs: null,
       finalTally: null,
     });
-    if (contest.electionUuid !== election.uuid || !asksTheSame(contest, definition)) {
+    if (contest.id !== id || contest.electionUuid !== election.uuid || !asksTheSame(contest, definition)) {
       throw new Problem("id_taken", `the contest ${id} exists and asks something else`);
     }
     return contest;
   }
 
+  /** A repeated call may come after the close; it is the first one that must not. */
+  private async refuseClosedAlready(id: string, { closesAtMs }: ContestDefinition): Promise<void> {
+    if (closesAtMs === null || closesAtMs > this.options.now()) return;
+    if ((await this.store.findContests([id])).length > 0) return;
+    throw new Problem("invalid_request", "closesAt: it is in the past");
+  }
+
   async election(id: string): Promise<Election> {
     const election = await this.store.findElection(id);
-    if (election === null) throw new Problem("no_such_election", `there is no election ${id}`);
+    if (election === null) throw new Problem("no_such_election", `there is no election ${id.slice(0, 64)}`);
     return election;
   }
 
@@ -92,7 +97,7 @@ export class Administration {
   ): Promise<Contest> {
     const clock = { nowMs: this.options.now(), noticeMs: this.options.noticeMs };
     const result = await this.store.changeContest(id, (contest) => transition(contest, clock));
-    if (result === null) throw new Problem("no_such_contest", `there is no contest ${id}`);
+    if (result === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
     if ("refused" in result) throw new Problem("contest_state", `contest ${id}: ${result.refused}`);
     return result;
   }
@@ -145,6 +150,14 @@ function identity(chosenId: string | undefined): { uuid: string; id: string } {
     return { uuid, id: uuid };
   }
   return { uuid: UUID.test(chosenId) ? chosenId : randomUUID(), id: chosenId };
+}
+
+function saysTheSame(election: Election, { title, allowedOrigins }: ElectionDefinition): boolean {
+  return (
+    election.title === title &&
+    election.allowedOrigins.length === allowedOrigins.length &&
+    election.allowedOrigins.every((origin, i) => origin === allowedOrigins[i])
+  );
 }
 
 function asksTheSame(contest: Contest, definition: ContestDefinition): boolean {

@@ -13,11 +13,24 @@ export type DirectoryOptions = {
 
 type Entry = { contest: Contest; readAtMs: number };
 
+/** Ids that askers are waiting to hear of; nothing has been sent for them yet. */
+type LookUp = { ids: Set<string>; answer: Promise<Map<string, Contest>> };
+
+/** Distinct contests in one look-up. */
+const LOOK_UP_IDS_MAX = 1_000;
+
+/** More contests are asked for at once than one look-up takes. */
+export class DirectoryOverloadedError extends Error {
+  readonly code = "directory_overloaded";
+}
+
 export class ContestDirectory implements AsyncDisposable {
   /** By public id and by uuid; insertion order is age. */
   private readonly entries = new Map<string, Entry>();
-  private readonly asked = new Map<string, Promise<Contest | null>>();
-  private next: { ids: Set<string>; answer: Promise<Map<string, Contest>> } | undefined;
+  /** The look-up under way, settled when there is none; never rejects. */
+  private current: Promise<unknown> = Promise.resolve();
+  private next: LookUp | undefined;
+  private refreshing = false;
   private readonly timer: NodeJS.Timeout;
 
   constructor(
@@ -35,35 +48,38 @@ export class ContestDirectory implements AsyncDisposable {
     return entry.contest;
   }
 
-  /** Asks the ledger now; many askers share a look-up. Null when there is no such contest. Throws when it can't know. */
-  fresh(id: string): Promise<Contest | null> {
-    const asked = this.asked.get(id);
-    if (asked !== undefined) return asked;
-    const answer = this.lookUp(id).finally(() => this.asked.delete(id));
-    this.asked.set(id, answer);
-    return answer;
+  /** What was known last, however old: for what does not change, or must be said while the ledger does not answer. */
+  lastKnown(id: string): Contest | undefined {
+    return this.entries.get(id)?.contest;
+  }
+
+  /**
+   * Asks the ledger now. One look-up is under way at a time, and those who ask meanwhile share the next one: an answer
+   * that was on its way already might be older than the question. Null when there is no such contest. Throws when it
+   * can't know, {@link DirectoryOverloadedError} when too many are asked for.
+   */
+  async fresh(id: string): Promise<Contest | null> {
+    this.next ??= this.nextLookUp();
+    const { ids, answer } = this.next;
+    if (ids.size >= LOOK_UP_IDS_MAX && !ids.has(id)) {
+      throw new DirectoryOverloadedError(`more than ${LOOK_UP_IDS_MAX} contests are asked for at once`);
+    }
+    ids.add(id);
+    return (await answer).get(id) ?? null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.timer);
   }
 
-  private async lookUp(id: string): Promise<Contest | null> {
-    this.next ??= this.nextLookUp();
-    this.next.ids.add(id);
-    const found = await this.next.answer;
-    return found.get(id) ?? null;
-  }
-
-  /** Gathers what is asked for until the event loop turns, then reads it at once. */
-  private nextLookUp() {
+  /** Gathers what is asked for until the look-up under way has ended, then reads it at once. */
+  private nextLookUp(): LookUp {
     const ids = new Set<string>();
-    const answer = new Promise<Map<string, Contest>>((resolve, reject) => {
-      setImmediate(() => {
-        this.next = undefined;
-        this.read([...ids]).then(resolve, reject);
-      });
+    const answer = this.current.then(() => {
+      this.next = undefined;
+      return this.read([...ids]);
     });
+    this.current = answer.catch(() => undefined);
     return { ids, answer };
   }
 
@@ -92,6 +108,7 @@ export class ContestDirectory implements AsyncDisposable {
 
   /** Final contests do not change any more, but for being declared void, which a look-up shows. */
   private async refresh(): Promise<void> {
+    if (this.refreshing) return;
     const nowMs = this.options.now();
     const ids = new Set<string>();
     for (const { contest, readAtMs } of this.entries.values()) {
@@ -100,10 +117,13 @@ export class ContestDirectory implements AsyncDisposable {
       if (!settled) ids.add(contest.id);
     }
     if (ids.size === 0) return;
+    this.refreshing = true;
     try {
       await this.read([...ids]);
     } catch (error) {
       this.options.onError(error as Error);
+    } finally {
+      this.refreshing = false;
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Administration and contest definitions over HTTP. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { preflight, withCors } from "../http/cors.ts";
+import { type AllowedOrigins, preflight, withCors } from "../http/cors.ts";
 import { type BodyBounds, bearerToken, readBody } from "../http/request.ts";
 import { json } from "../http/respond.ts";
 import type { Handler, Route } from "../http/server.ts";
@@ -47,6 +47,7 @@ export function administrationRoutes(
     post("/v1/elections/:election/voter-tokens", async (request, { election = "" }) => {
       const { voters, expiresAt } = await readBody(request, shapes.voterTokens, TOKENS_BODY);
       const expiresAtMs = expiresAt ?? now() + tokenLifetimeMs;
+      if (expiresAtMs <= now()) throw new Problem("invalid_request", "expiresAt: it is in the past");
       return json({ tokens: await administration.mintVoterTokens(election, voters, expiresAtMs) });
     }),
     change("open", open),
@@ -72,7 +73,7 @@ export function administrationRoutes(
 export function contestRoutes(directory: ContestDirectory, now: () => number): Route[] {
   const path = "/v1/contests/:contest";
   const find = async (id: string) => directory.get(id) ?? (await freshOrProblem(directory, id));
-  const allowedOrigins = async (id: string) => (await find(id).catch(() => null))?.allowedOrigins ?? [];
+  const allowedOrigins = originsAllowedBy(directory);
   const get: Handler = async (_, { contest = "" }) => json(contestJson(await find(contest), now()));
   return [
     withCors({ method: "GET", path, handle: get }, allowedOrigins),
@@ -80,10 +81,14 @@ export function contestRoutes(directory: ContestDirectory, now: () => number): R
   ];
 }
 
+/** Refusals of a ledger that does not answer are for other sites' pages too, hence what was known last is enough. */
+export function originsAllowedBy(directory: ContestDirectory): AllowedOrigins {
+  return async (id) =>
+    (directory.lastKnown(id) ?? (await directory.fresh(id).catch(() => null)))?.allowedOrigins ?? [];
+}
+
 async function freshOrProblem(directory: ContestDirectory, id: string) {
-  const contest = await directory.fresh(id).catch((error) => {
-    throw new Problem("not_available", "the ledger does not answer now", { cause: error });
-  });
+  const contest = await directory.fresh(id);
   if (contest === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
   return contest;
 }

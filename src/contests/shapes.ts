@@ -1,5 +1,7 @@
 /** The shapes of administration calls' bodies; the contract's schemas are made from them too. */
 import { z } from "zod";
+import { EXPIRES_AT_MS_MAX } from "../admission/voter-token.ts";
+import { PUBLIC_ID } from "../election/public-id.ts";
 
 export const VOTERS_MAX = 10_000;
 const VOTER_ID_BYTES_MAX = 512;
@@ -7,10 +9,18 @@ const OPTIONS_MAX = 1_000;
 
 const id = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "an id has 1 to 64 of a-z, 0-9 and -, and does not begin with -")
+  .regex(PUBLIC_ID, "an id has 1 to 64 of a-z, 0-9 and -, and does not begin with -")
   .describe("chosen by the client, which makes the call safe to repeat; drawn when absent");
 
-const title = z.string().trim().min(1).max(500);
+const WELL_FORMED = "it must be well-formed Unicode without NUL";
+
+/** PostgreSQL's text takes neither NUL nor half of a surrogate pair. */
+const title = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .refine((text) => text.isWellFormed() && !text.includes("\0"), { message: WELL_FORMED });
 
 /** ISO 8601 with a zone; milliseconds since the epoch once read. */
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
@@ -64,7 +74,9 @@ const voterId = z
 
 export const voterTokens = z.strictObject({
   voters: z.array(voterId).min(1).max(VOTERS_MAX),
-  expiresAt: instant.optional(),
+  expiresAt: instant
+    .refine((ms) => ms <= EXPIRES_AT_MS_MAX, { message: "a token can't expire later than 2106-02-07" })
+    .optional(),
 });
 
 export const extend = z.strictObject({ closesAt: instant });

@@ -9,7 +9,8 @@ export type NewContest = Omit<Contest, "ledgerId">;
 
 /**
  * Every write is on a synchronous standby when its promise resolves, and may be done again when it rejects. What
- * says "final" is read in the same way. Safe for concurrent use, bounded in time.
+ * says "final" is read in the same way. Safe for concurrent use, bounded in time but for the counts. Rejects with
+ * Problem not_available while the ledger does not answer. Ids may be any text; those that can't be ids name nothing.
  */
 export interface ContestStore {
   /** The election of that id or uuid, if there is one already; otherwise this one, created. */

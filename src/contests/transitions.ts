@@ -61,6 +61,6 @@ export function declareVoid(contest: Contest, reason: string, clock: TransitionC
   if (contest.finalAtMs !== null) return { change: { voided } };
   const closesAtMs = Math.min(contest.closesAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs + clock.noticeMs);
   // One that never opened goes through the same close and seal; being void it takes no ballots meanwhile.
-  const opensAtMs = Math.min(contest.opensAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs);
+  const opensAtMs = Math.min(contest.opensAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs, closesAtMs - 1);
   return { change: { voided, closesAtMs, opensAtMs } };
 }

@@ -14,7 +14,13 @@ import { type EmbeddedNode, SupervisedNode } from "./node.ts";
 import { choosePorts } from "./ports.ts";
 import { findServerUser } from "./server-user.ts";
 import { DATABASE, type NodeName, type Settings, USER } from "./settings.ts";
-import { providePrimary, type Site, stopEarlierProcesses, writeConfiguration } from "./site.ts";
+import {
+  providePrimary,
+  removeHalfMade,
+  type Site,
+  stopEarlierProcesses,
+  writeConfiguration,
+} from "./site.ts";
 import { bringUp } from "./start-up.ts";
 
 export type { EmbeddedNode } from "./node.ts";
@@ -43,12 +49,13 @@ export async function startEmbeddedCluster(options: EmbeddedClusterOptions): Pro
   const { folder, lock } = openDataFolder(options.folder);
   opened.use(lock);
   try {
-    const user = findServerUser(folder.postgres, binaries.postgres);
+    const user = await findServerUser(folder.postgres, binaries.postgres);
     await stopEarlierProcesses(folder, options.log);
     const ports = await choosePorts(folder.ports, user);
     const { log, settings = {} } = options;
     const site: Site = { folder, binaries, user, log, password: password(folder, user), ports, settings };
-    providePrimary(site);
+    removeHalfMade(folder, log);
+    await providePrimary(site);
     for (const name of ["primary", "standby"] as const) {
       if (!folder.has(name)) continue;
       checkNodeVersion(folder, name, major);

@@ -5,7 +5,7 @@
  *   version              of this layout; it marks the folder as Urna's
  *   postgres/primary     the two nodes' data folders
  *   postgres/standby
- *   postgres/*.making    a node's data folder while it is being made; renamed when complete
+ *   postgres/*.making-*  a node's data folder while it is being made; renamed when complete
  *   postgres/*.unusable  a standby that could not follow the primary and was replaced
  *   postgres/*.log       the nodes' own logs
  *   postgres/password    of PostgreSQL's superuser `urna`
@@ -49,8 +49,9 @@ export class DataFolder {
     return join(this.postgres, name);
   }
 
+  /** A new name at every start: an initdb that outlived a killed Urna may still be writing to an earlier one. */
   making(name: NodeName): string {
-    return join(this.postgres, `${name}.making`);
+    return join(this.postgres, `${name}.making-${randomBytes(4).toString("hex")}`);
   }
 
   unusable(name: NodeName): string {

@@ -6,8 +6,7 @@
  *      └─────── stop() ───────┴─────────────────────────────────┘
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, renameSync, rmSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, createReadStream, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { errnoOf } from "./errors.ts";
@@ -113,8 +112,14 @@ export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
   }
 
   async logSinceStart(): Promise<string> {
-    const text = await readFile(this.#options.logFile).catch(() => Buffer.alloc(0));
-    return text.subarray(this.#logStart).toString();
+    const chunks: Buffer[] = [];
+    const stream = createReadStream(this.#options.logFile, { start: this.#logStart });
+    try {
+      for await (const chunk of stream) chunks.push(chunk as Buffer);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error; // it has not logged anything yet
+    }
+    return Buffer.concat(chunks).toString();
   }
 
   async #supervise(stopping: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@
  * As whom PostgreSQL's programs run. PostgreSQL refuses to run as root, so a root Urna runs them as the owner of
  * its data, else as `postgres`, else as `nobody`; any other Urna runs them as itself.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import {
   closeSync,
   constants,
@@ -13,7 +13,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { promisify } from "node:util";
 import { EmbeddedError } from "./errors.ts";
+
+const execute = promisify(execFile);
 
 type Ids = { uid: number; gid: number };
 
@@ -44,13 +47,15 @@ export class ServerUser {
   }
 
   /** Runs a program to its end; `output` is what it wrote, standard output and error together. */
-  run(program: string, args: string[]): { ok: boolean; output: string } {
+  async run(program: string, args: string[]): Promise<{ ok: boolean; output: string }> {
     const { file, args: all, options } = this.launch(program, args);
-    const done = spawnSync(file, all, { ...options, cwd: "/", encoding: "utf8", env: serverEnvironment() });
-    return {
-      ok: done.status === 0,
-      output: `${done.stdout ?? ""}${done.stderr ?? ""}${done.error?.message ?? ""}`,
-    };
+    try {
+      const { stdout, stderr } = await execute(file, all, { ...options, cwd: "/", env: serverEnvironment() });
+      return { ok: true, output: stdout + stderr };
+    } catch (error) {
+      const { stdout = "", stderr = "", message } = error as Error & { stdout?: string; stderr?: string };
+      return { ok: false, output: stdout + stderr || message };
+    }
   }
 
   /** Gives a file or folder (not what is in it, nor what a link points at) to this user. */
@@ -92,7 +97,7 @@ export function serverEnvironment(): Record<string, string> {
  * cannot (a clone below /root), it gets the capability to read everything, and only there: PostgreSQL's
  * superuser can then read any file of this machine. Throws `user_unusable`.
  */
-export function findServerUser(folder: string, program: string): ServerUser {
+export async function findServerUser(folder: string, program: string): Promise<ServerUser> {
   if (process.getuid?.() !== 0) return new ServerUser(undefined);
   const ids = ownerOf(folder) ?? lookUp("postgres") ?? lookUp("nobody");
   if (ids === undefined) {
@@ -100,11 +105,11 @@ export function findServerUser(folder: string, program: string): ServerUser {
       "PostgreSQL does not run as root, and there is neither a user postgres nor nobody; run urna as an ordinary user";
     throw new EmbeddedError("user_unusable", message);
   }
-  const reaching = [new ServerUser(ids), new ServerUser(ids, true)].find((user) => {
+  for (const user of [new ServerUser(ids), new ServerUser(ids, true)]) {
     user.own(folder);
-    return user.run("/bin/sh", ["-c", '"$1" --version && cd "$2"', "sh", program, folder]).ok;
-  });
-  if (reaching !== undefined) return reaching;
+    const { ok } = await user.run("/bin/sh", ["-c", '"$1" --version && cd "$2"', "sh", program, folder]);
+    if (ok) return user;
+  }
   const message =
     `PostgreSQL does not run as root, and uid ${ids.uid} cannot reach ${program} and ${folder}` +
     `${hasSetpriv() ? "" : " (setpriv, of util-linux, would help)"}; ` +

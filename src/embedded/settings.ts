@@ -1,4 +1,4 @@
-/** The PostgreSQL settings of the two embedded nodes. docs/invariants.md says what each durable one is for. */
+/** The PostgreSQL settings of the two embedded nodes. */
 
 export type NodeName = "primary" | "standby";
 export type Settings = Record<string, string>;

@@ -32,11 +32,23 @@ export async function stopEarlierProcesses(folder: DataFolder, log: Log): Promis
   }
 }
 
+/** Removes what was half-made when an earlier Urna was killed. */
+export function removeHalfMade(folder: DataFolder, log: Log): void {
+  for (const name of readdirSync(folder.postgres).filter((each) => each.includes(".making-"))) {
+    try {
+      rmSync(join(folder.postgres, name), { recursive: true });
+    } catch (error) {
+      log.warn({ err: error, name }, "cannot remove a half-made PostgreSQL node; the next start tries again");
+    }
+  }
+}
+
 /**
  * Sees to it that there is a primary. Where there is only a standby, it takes the primary's place: it holds
  * everything that was ever acknowledged, and making a new, empty primary would lose that.
  */
-export function providePrimary({ folder, binaries, user, log }: Site): void {
+export async function providePrimary(site: Site): Promise<void> {
+  const { folder, log } = site;
   if (folder.has("primary")) return;
   refuseOther(folder.node("primary"));
   if (folder.has("standby")) {
@@ -45,16 +57,18 @@ export function providePrimary({ folder, binaries, user, log }: Site): void {
     return;
   }
   const making = folder.making("primary");
-  rmSync(making, { recursive: true, force: true });
+  await initialise(site, making);
+  moveInto(making, folder.node("primary"), folder);
+}
+
+async function initialise({ folder, binaries, user }: Site, dataFolder: string): Promise<void> {
   const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
   const access = [`--username=${USER}`, "--auth=scram-sha-256", `--pwfile=${folder.passwordFile}`];
-  const { ok, output } = user.run(binaries.initdb, ["-D", making, "--data-checksums", ...locale, ...access]);
-  if (!ok) {
-    rmSync(making, { recursive: true, force: true });
-    if (output.includes("No space left on device")) throw diskFull(folder.path);
-    throw new EmbeddedError("node_failed", `initdb failed:\n${output.trim()}`);
-  }
-  moveInto(making, folder.node("primary"), folder);
+  const args = ["-D", dataFolder, "--data-checksums", ...locale, ...access];
+  const { ok, output } = await user.run(binaries.initdb, args);
+  if (ok) return;
+  if (output.includes("No space left on device")) throw diskFull(folder.path);
+  throw new EmbeddedError("node_failed", `initdb failed:\n${output.trim()}`);
 }
 
 function refuseOther(path: string): void {

@@ -4,7 +4,7 @@ import { copyNode } from "./base-backup.ts";
 import { diskFull, EmbeddedError, isDiskFull } from "./errors.ts";
 import type { SupervisedNode } from "./node.ts";
 import { poll } from "./polling.ts";
-import { applicationName } from "./settings.ts";
+import { applicationName, DATABASE } from "./settings.ts";
 import { moveInto, type Site, writeConfiguration } from "./site.ts";
 import {
   type Client,
@@ -37,9 +37,10 @@ export async function bringUp(site: Site, nodes: Nodes): Promise<void> {
     if (await isInRecovery(client)) await promote(client);
     const unfit = hasStandby ? await whyNotFollowing(nodes, client) : "there is none";
     if (unfit !== undefined) await replaceStandby(site, nodes, client, unfit);
-    await (await connectWhenUp(site, nodes.standby)).end();
     // Not before: creating it is a commit, which waits for the standby.
     if (!(await databaseExists(client))) await createDatabase(client);
+    // The standby has flushed the new database; it can be asked for it when it has replayed it as well.
+    await (await connectWhenUp(site, nodes.standby, DATABASE)).end();
   } catch (error) {
     throw error instanceof EmbeddedError ? error : await failed(site, nodes.primary, "failed", error);
   } finally {
@@ -47,10 +48,10 @@ export async function bringUp(site: Site, nodes: Nodes): Promise<void> {
   }
 }
 
-async function connectWhenUp(site: Site, node: SupervisedNode): Promise<Client> {
+async function connectWhenUp(site: Site, node: SupervisedNode, database = "postgres"): Promise<Client> {
   const client = await poll(RECOVERY_TIMEOUT_MS, async () => {
     if (node.failures >= FAILURES_MAX) throw await failed(site, node, "does not start");
-    return connect(node.port, site.password, "postgres");
+    return connect(node.port, site.password, database);
   });
   return client ?? Promise.reject(await failed(site, node, "does not accept connections"));
 }
@@ -117,10 +118,9 @@ async function replaceStandby(site: Site, nodes: Nodes, client: Client, reason: 
   await nodes.standby.stop();
   await makeSlot(client);
   const making = folder.making("standby");
-  rmSync(making, { recursive: true, force: true });
   await copyNode(client, nodes.primary.dataFolder, making, user);
   writeConfiguration(site, "standby", making);
-  const { ok, output } = user.run(binaries.initdb, ["--sync-only", "-D", making]);
+  const { ok, output } = await user.run(binaries.initdb, ["--sync-only", "-D", making]);
   if (!ok) throw new EmbeddedError("node_failed", `cannot flush the standby to disk:\n${output.trim()}`);
   putAside(site, hadStandby);
   moveInto(making, folder.node("standby"), folder);

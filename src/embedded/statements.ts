@@ -5,8 +5,8 @@ import { DATABASE, STANDBY_SLOT, USER } from "./settings.ts";
 export type Client = pg.Client;
 
 const CONNECT_TIMEOUT_MS = 5000;
-/** PostgreSQL is starting, stopping or recovering, or was just killed: it may be connected to in a moment. */
-const NOT_YET_CODES = new Set(["57P03", "57P01", "57P02", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
+/** The node is starting, stopping, recovering or was just killed, or (3D000) has not yet replayed the database. */
+const NOT_YET_CODES = new Set(["57P03", "57P01", "57P02", "3D000", "ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 
 /** One connection as superuser, or undefined when the node does not accept connections yet. */
 export async function connect(port: number, password: string, database: string): Promise<Client | undefined> {

@@ -1,4 +1,6 @@
 /** CORS (Fetch standard) for the calls that other sites' pages may make, for the origins that an election names. */
+import { Problem } from "../runtime/problem.ts";
+import { problem } from "./respond.ts";
 import type { Handler, Route } from "./server.ts";
 
 /** The origins that a contest's election names; empty when the contest is not known. */
@@ -6,15 +8,24 @@ export type AllowedOrigins = (contestId: string) => Promise<readonly string[]>;
 
 const PREFLIGHT_SECONDS = 86_400;
 
-/** The route with CORS headers on its answers. The path must have a `:contest`. */
+/** The route with CORS headers on its answers, refusals too. The path must have a `:contest`. */
 export function withCors(route: Route, allowedOrigins: AllowedOrigins): Route {
   const handle: Handler = async (request, parameters) => {
-    const response = await route.handle(request, parameters);
+    const response = await answerOrProblem(route, request, parameters);
     const origin = request.headers.get("origin");
     if (origin !== null) await allow(response.headers, origin, parameters, allowedOrigins);
     return response;
   };
   return { ...route, handle };
+}
+
+async function answerOrProblem(route: Route, request: Request, parameters: Record<string, string>) {
+  try {
+    return await route.handle(request, parameters);
+  } catch (error) {
+    if (error instanceof Problem) return problem(error.code, error.message);
+    throw error;
+  }
 }
 
 /** Answers the preflights of a path, so that a browser asks once a day. */

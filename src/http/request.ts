@@ -1,6 +1,7 @@
 /** Reading requests: bearer tokens and bounded JSON bodies. */
 import type { ZodType } from "zod";
 import { Problem } from "../runtime/problem.ts";
+import { withinTime } from "../runtime/within-time.ts";
 
 /** The bearer token of the Authorization header (RFC 6750, section 2.1), or null. */
 export function bearerToken(request: Request): string | null {
@@ -17,22 +18,43 @@ export async function readJsonBody(request: Request, { bytesMax, timeoutMs }: Bo
   if (!/^application\/(?:[\w.+-]+\+)?json *(?:;|$)/i.test(contentType)) {
     throw new Problem("unsupported_media_type", "send the body with Content-Type: application/json");
   }
-  const tooLarge = () => new Problem("payload_too_large", `the body may have ${bytesMax} bytes`);
-  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge();
-  const text = await withinTime(request.text(), timeoutMs);
-  if (Buffer.byteLength(text) > bytesMax) throw tooLarge();
-  return text;
+  const length = request.headers.get("content-length");
+  if (Number(length ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  const arriving = length === null ? readChunks(request, bytesMax) : request.bytes();
+  const late = () => new Problem("request_timeout", `the body did not arrive whole within ${timeoutMs} ms`);
+  return decode(await withinTime(arriving, timeoutMs, late));
 }
 
-/** A JSON body of a known shape. Throws {@link Problem} that names the field that is wrong. */
-export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: BodyBounds): Promise<T> {
-  const text = await readJsonBody(request, bounds);
-  let value: unknown;
-  try {
-    value = JSON.parse(text === "" ? "{}" : text);
-  } catch (error) {
-    throw new Problem("malformed_json", (error as Error).message);
+/** A body that does not say how long it is: read no further than it may go. */
+async function readChunks(request: Request, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw tooLarge(bytesMax);
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(bytesMax: number): Problem {
+  return new Problem("payload_too_large", `the body may have ${bytesMax} bytes`);
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Strictly: with replacement characters two different voter ids would become one, and one of them lose the vote. */
+function decode(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new Problem("malformed_json", "the body is not UTF-8");
+  }
+}
+
+/** A JSON body of a known shape; none is `{}`. Throws {@link Problem} that names the field that is wrong. */
+export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: BodyBounds): Promise<T> {
+  const value: unknown = request.body === null ? {} : parseJson(await readJsonBody(request, bounds));
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(
@@ -41,11 +63,10 @@ export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: B
   throw new Problem("invalid_request", faults.slice(0, 5).join("; "));
 }
 
-function withinTime(text: Promise<string>, timeoutMs: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Problem("request_timeout", `the body did not arrive whole within ${timeoutMs} ms`));
-    }, timeoutMs);
-    text.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Problem("malformed_json", (error as Error).message);
+  }
 }

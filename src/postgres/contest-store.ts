@@ -3,12 +3,15 @@ import type { ContestStore, NewContest } from "../contests/store.ts";
 import type { Transition } from "../contests/transitions.ts";
 import type { Contest } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
+import { isPublicId } from "../election/public-id.ts";
 import type { ContestTally } from "../election/tally.ts";
+import { Problem } from "../runtime/problem.ts";
 import { writeWal } from "./ballots.ts";
 import * as rows from "./contests.ts";
 import { commitOrThrow } from "./durable-commit.ts";
 import { createPartition, sealPartition } from "./partitions.ts";
-import type { Session } from "./session.ts";
+import { isPassing } from "./passing.ts";
+import { cutAfter, type Session } from "./session.ts";
 import type { SessionPool } from "./session-pool.ts";
 import { countBallots, sumBlocks } from "./tallies.ts";
 
@@ -43,23 +46,26 @@ export class PostgresContestStore implements ContestStore {
     });
   }
 
-  findElection(id: string): Promise<Election | null> {
-    return this.pool.use((session) => rows.selectElection(session, id));
+  async findElection(id: string): Promise<Election | null> {
+    return isPublicId(id) ? this.briefly((session) => rows.selectElection(session, id)) : null;
   }
 
   allElections(): Promise<Election[]> {
-    return this.pool.use((session) => rows.selectAllElections(session));
+    return this.briefly((session) => rows.selectAllElections(session));
   }
 
-  findContests(ids: readonly string[]): Promise<Contest[]> {
-    return this.readContests((session) => rows.selectContests(session, ids));
+  async findContests(ids: readonly string[]): Promise<Contest[]> {
+    const possible = ids.filter(isPublicId);
+    if (possible.length === 0) return [];
+    return this.readContests((session) => rows.selectContests(session, possible));
   }
 
   allContests(): Promise<Contest[]> {
     return this.readContests((session) => rows.selectAllContests(session));
   }
 
-  changeContest(id: string, decide: (contest: Contest) => Transition) {
+  async changeContest(id: string, decide: (contest: Contest) => Transition) {
+    if (!isPublicId(id)) return null;
     return this.durably(async (session): Promise<Contest | { refused: string } | null> => {
       const [found] = await rows.selectContests(session, [id]);
       if (found === undefined) return null;
@@ -73,7 +79,7 @@ export class PostgresContestStore implements ContestStore {
   }
 
   contestsToFinish(closedBeforeMs: number): Promise<Contest[]> {
-    return this.pool.use((session) => rows.selectContestsToFinish(session, closedBeforeMs));
+    return this.briefly((session) => rows.selectContestsToFinish(session, closedBeforeMs));
   }
 
   async seal(contest: Contest, sealedAtMs: number): Promise<void> {
@@ -86,7 +92,7 @@ export class PostgresContestStore implements ContestStore {
 
   /** Not bounded in time: a count of all ballots takes as long as it takes. */
   tallies(contest: Contest): Promise<{ ballots: ContestTally; blocks: ContestTally }> {
-    return this.pool.use(async (session) => ({
+    return this.use(async (session) => ({
       ballots: await countBallots(session, contest.ledgerId),
       blocks: await sumBlocks(session, contest.uuid),
     }));
@@ -98,7 +104,7 @@ export class PostgresContestStore implements ContestStore {
 
   /** Being final is an answer that voters may take for an acknowledgement: the first time it is seen, durably. */
   private async readContests(read: (session: Session) => Promise<Contest[]>): Promise<Contest[]> {
-    const contests = await this.pool.use(read);
+    const contests = await this.briefly(read);
     const isNews = ({ ledgerId, finalAtMs }: Contest) =>
       finalAtMs !== null && !this.durablyFinal.has(ledgerId);
     if (!contests.some(isNews)) return contests;
@@ -108,11 +114,24 @@ export class PostgresContestStore implements ContestStore {
   }
 
   private durably<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.pool.use((session) =>
+    return this.use((session) =>
       commitOrThrow(session, this.timeoutMs, async () => {
         await writeWal(session);
         return work(session);
       }),
     );
+  }
+
+  private briefly<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.use((session) => cutAfter(session, this.timeoutMs, work(session)));
+  }
+
+  private async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    try {
+      return await this.pool.use(work);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      throw new Problem("not_available", "the ledger does not answer now", { cause: error });
+    }
   }
 }

@@ -28,9 +28,7 @@ export async function migrate(session: Session, timeoutMs: number): Promise<stri
   });
   return commitOrThrow(session, timeoutMs, async () => {
     await session.query({ text: "LOCK TABLE schema_migrations IN EXCLUSIVE MODE" });
-    const done = await session.query<{ version: number }>({ text: "SELECT version FROM schema_migrations" });
-    const versions = new Set(done.map(({ version }) => version));
-    const missing = migrations().filter(({ version }) => !versions.has(version));
+    const missing = await missingMigrations(session);
     for (const { version, name, sql } of missing) {
       await session.query({ text: sql });
       await session.query({ text: "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)" }, [
@@ -40,4 +38,19 @@ export async function migrate(session: Session, timeoutMs: number): Promise<stri
     }
     return missing.map(({ name }) => name);
   });
+}
+
+/** The names of those that this version needs and the ledger lacks. */
+export async function pendingMigrations(session: Session): Promise<string[]> {
+  const [row] = await session.query<{ exists: boolean }>({
+    text: "SELECT to_regclass('schema_migrations') IS NOT NULL AS exists",
+  });
+  const missing = row?.exists ? await missingMigrations(session) : migrations();
+  return missing.map(({ name }) => name);
+}
+
+async function missingMigrations(session: Session): Promise<Migration[]> {
+  const done = await session.query<{ version: number }>({ text: "SELECT version FROM schema_migrations" });
+  const versions = new Set(done.map(({ version }) => version));
+  return migrations().filter(({ version }) => !versions.has(version));
 }

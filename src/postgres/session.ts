@@ -129,6 +129,16 @@ export class Session implements AsyncDisposable {
   }
 }
 
+/** What `work` on the session settles to; after `timeoutMs` the connection is cut, which fails it. */
+export async function cutAfter<T>(session: Session, timeoutMs: number, work: Promise<T>): Promise<T> {
+  const deadline = setTimeout(() => session.destroy(), timeoutMs);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(deadline);
+  }
+}
+
 async function openIfPrimary(url: string, options: SessionOptions): Promise<Session> {
   let session: Session;
   try {
@@ -138,15 +148,9 @@ async function openIfPrimary(url: string, options: SessionOptions): Promise<Sess
       cause: error,
     });
   }
-  const deadline = setTimeout(() => session.destroy(), options.connectTimeoutMs);
-  try {
-    const [row] = await session.query<{ standby: boolean }>({
-      text: "SELECT pg_is_in_recovery() AS standby",
-    });
-    if (row?.standby === false) return session;
-    session.destroy();
-    throw new Error(`${hostName(url)}: is a standby`);
-  } finally {
-    clearTimeout(deadline);
-  }
+  const asked = session.query<{ standby: boolean }>({ text: "SELECT pg_is_in_recovery() AS standby" });
+  const [row] = await cutAfter(session, options.connectTimeoutMs, asked);
+  if (row?.standby === false) return session;
+  session.destroy();
+  throw new Error(`${hostName(url)}: is a standby`);
 }

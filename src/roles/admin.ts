@@ -33,5 +33,10 @@ export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, deadlineM
     now: Date.now,
   });
   const services: Service[] = [{ name: "sealer", run: (signal) => sealer.run(signal) }];
-  return { administration, routes, services };
+  /** Elections of another pepper go on; only minting for them is refused, which is better known now than then. */
+  const reportOtherPeppers = async () => {
+    const elections = (await administration.electionsOfAnotherPepper()).map(({ id }) => id);
+    if (elections.length > 0) log.error({ elections }, "these elections were made with another pepper");
+  };
+  return { administration, reportOtherPeppers, routes, services };
 }

@@ -5,6 +5,7 @@ import { Lanes } from "../casting/lanes.ts";
 import { castingRoutes } from "../casting/routes.ts";
 import { VoterLimiter } from "../casting/voter-limiter.ts";
 import { contestRoutes } from "../contests/routes.ts";
+import type { BodyBounds } from "../http/request.ts";
 import { PostgresStreamWriter } from "../postgres/stream-writer.ts";
 import { Lane } from "../recording/lane.ts";
 import type { Log } from "../runtime/log.ts";
@@ -16,6 +17,8 @@ export type GatewayOptions = {
   tokenKeys: readonly TokenKey[];
   lanes: number;
   deadlineMs: number;
+  /** How long a ballot's body may take to arrive. */
+  bodyTimeoutMs?: number;
   overrideGate: boolean;
   log: Log;
   metrics: Metrics;
@@ -23,25 +26,26 @@ export type GatewayOptions = {
 
 const BATCH_BALLOTS_MAX = 2_000;
 const WAITING_BALLOTS_MAX = 20_000;
-const BALLOT_BODY = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
+const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
 export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions) {
   const { log, metrics } = options;
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
   gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
   const limiter = new VoterLimiter({ requestsMax: 2_000, windowMs: 10_000, now: Date.now });
-  const { directory, finder, gate } = ledger;
+  const { directory, finder } = ledger;
   const casting = new Casting({
     tokenKeys: options.tokenKeys,
     directory,
     lanes,
     finder,
     limiter,
+    lookUpTimeoutMs: options.deadlineMs,
     now: Date.now,
   });
   const routes = [
     ...castingRoutes(casting, directory, {
-      body: BALLOT_BODY,
+      body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
       onAnswer: (answer, durationMs) => {
         metrics.castAnswers.inc({ answer });
         metrics.castSeconds.observe(durationMs / 1000);
@@ -50,10 +54,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     }),
     ...contestRoutes(directory, Date.now),
   ];
-  const services: Service[] = [
-    { name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() },
-    { name: "durability gate", run: (signal) => gate.run(signal) },
-  ];
+  const services: Service[] = [{ name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() }];
   return { routes, services };
 }
 

@@ -8,6 +8,7 @@ import { SessionPool } from "../postgres/session-pool.ts";
 import { describe, GateMonitor } from "../recording/gate-monitor.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import type { Service } from "../runtime/service.ts";
 
 /** How long a process may go on believing what it knew of a contest. */
 export const DIRECTORY_LIFETIME_MS = 1_000;
@@ -58,5 +59,11 @@ export function openLedger(
       else log.error(`the durability gate is shut, no ballot is acknowledged: ${describe(faults)}`);
     },
   });
-  return { databaseUrl, session, pool, store, directory, finder, gate };
+  const gateService: Service = { name: "durability gate", run: (signal) => gate.run(signal) };
+  return { databaseUrl, session, pool, store, directory, finder, gate, gateService };
+}
+
+/** Why no ballot is acknowledged now, in words; empty when ballots are. */
+export function gateReasons({ gate }: LedgerAccess): string[] {
+  return gate.faults.map(({ check, found }) => `${check} is ${found}`);
 }

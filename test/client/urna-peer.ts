@@ -38,8 +38,13 @@ export function startUrnaPeer(port = 0): UrnaPeer {
         POST: administrative(async (request) => {
           const body = (await request.json()) as { id?: string; options: string[] } & ContestAnswer;
           const id = body.id ?? randomUUID();
-          if (!contests.has(id)) contests.set(id, newContest(id, request.params.election!, body));
-          return contestResponse(contests.get(id)!, 201);
+          const before = contests.get(id);
+          const contest = before ?? newContest(id, request.params.election!, body);
+          if (contest.options.map(({ title }) => title).join() !== body.options.join()) {
+            return problem(409, "id_taken");
+          }
+          contests.set(id, contest);
+          return contestResponse(contest, 201);
         }),
       },
       "/v1/elections/:election/voter-tokens": {
@@ -118,7 +123,7 @@ function administrative(
 ): (request: Request) => Promise<Response> {
   return async (request) => {
     if (request.headers.get("authorization") !== `Bearer ${ADMIN_TOKEN}`)
-      return problem(401, "invalid_token");
+      return problem(401, "not_authorized");
     return handler(request as RoutedRequest);
   };
 }

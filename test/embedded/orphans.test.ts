@@ -2,8 +2,10 @@
 import { expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../support/eventually.ts";
 import { record, recorded, start, TestFolder, TestLog, toPrimary } from "./support.ts";
 
@@ -80,14 +82,26 @@ test("owner and keeper are killed together: the next start stops what they left 
   await record(cluster, 1);
 });
 
-test("the owner is killed at any moment of its first start: nothing stays, and the next start succeeds", async () => {
-  for (const momentMs of [300, 600, 900, 1200]) {
+for (const momentMs of [300, 700, 1100, 1500]) {
+  test(`the owner is killed ${momentMs} ms into its first start: the next one, at once, succeeds`, async () => {
     await using folder = new TestFolder();
     const owner = spawnOwner(folder);
-    await Promise.race([up(owner), Bun.sleep(momentMs)]);
+    await Promise.race([up(owner), delay(momentMs)]);
     await killed(owner);
-    await nothingLeft(folder);
     await using cluster = await start(folder);
     await record(cluster, 1);
-  }
+  });
+}
+
+test("a Ctrl-C in the owner's terminal reaches the owner alone: the rest is in sessions of its own", async () => {
+  await using folder = new TestFolder();
+  await using _cluster = await start(folder);
+  const sessions = folder.processes().map(sessionOf);
+  expect(sessions.length).toBeGreaterThan(3);
+  expect(sessions).not.toContain(sessionOf(process.pid));
 });
+
+/** From /proc/<pid>/stat: after the name in parentheses come state, parent, process group, session. */
+function sessionOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")[3]!;
+}

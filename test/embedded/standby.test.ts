@@ -38,11 +38,12 @@ async function bothHave(cluster: EmbeddedCluster, votes: number[]): Promise<void
 test("a standby that was deleted is made anew, and so is a half-made one", async () => {
   await using folder = withOneVote();
   rmSync(folder.node("standby"), { recursive: true });
-  mkdirSync(`${folder.node("standby")}.making`);
-  writeFileSync(join(`${folder.node("standby")}.making`, "PG_VERSION"), "18\n");
+  const halfMade = `${folder.node("standby")}.making-1`;
+  mkdirSync(halfMade);
+  writeFileSync(join(halfMade, "PG_VERSION"), "18\n");
   await using cluster = await start(folder);
   await bothHave(cluster, [1]);
-  expect(existsSync(`${folder.node("standby")}.making`)).toBe(false);
+  expect(existsSync(halfMade)).toBe(false);
 });
 
 test("a standby whose WAL the primary has removed is made anew", async () => {

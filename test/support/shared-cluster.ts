@@ -26,7 +26,11 @@ async function start() {
 /** The connection string of a fresh database with the schema, on a cluster that waits for its standby. */
 export async function freshDatabase(): Promise<string> {
   started ??= start();
-  const { cluster } = await started;
+  return databaseOn((await started).cluster);
+}
+
+/** The same on a cluster of the test's own, which it may break. */
+export async function databaseOn(cluster: EmbeddedCluster): Promise<string> {
   const name = `test_${++databases}`;
   await using admin = await Session.openPrimary(cluster.connectionString, TEST_SESSION);
   await admin.query({ text: `CREATE DATABASE ${name}` });

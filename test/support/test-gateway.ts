@@ -1,5 +1,6 @@
 /** A gateway and administration over HTTP on a database of its own, in this process. */
-import { parseSecrets } from "../../src/admission/secrets.ts";
+import { randomUUID } from "node:crypto";
+import { parseSecrets, type SecretsText } from "../../src/admission/secrets.ts";
 import { drawSecrets } from "../../src/admission/secrets-file.ts";
 import type { ContestDefinition } from "../../src/contests/administration.ts";
 import { open } from "../../src/contests/transitions.ts";
@@ -10,16 +11,30 @@ import { openGateway } from "../../src/roles/gateway.ts";
 import { openLedger } from "../../src/roles/ledger.ts";
 import { createLog } from "../../src/runtime/log.ts";
 import { createMetrics } from "../../src/runtime/metrics.ts";
+import { eventually } from "./eventually.ts";
 import { freshDatabase } from "./shared-cluster.ts";
 
 export const ADMIN_TOKEN = "an-admin-token-for-tests";
 
 export type TestGateway = Awaited<ReturnType<typeof startTestGateway>>;
 
-export async function startTestGateway({ deadlineMs = 5_000, lanes = 2, secretsText = drawSecrets() } = {}) {
+export type TestGatewayOptions = {
+  deadlineMs?: number;
+  /** How long a ballot's body may take. */
+  bodyTimeoutMs?: number;
+  lanes?: number;
+  secretsText?: SecretsText;
+  /** Instead of a fresh one. */
+  databaseUrl?: string;
+  /** Where failures are meant, they need not be read. */
+  logLevel?: "error" | "silent";
+};
+
+export async function startTestGateway(options: TestGatewayOptions = {}) {
+  const { deadlineMs = 5_000, bodyTimeoutMs = 5_000, lanes = 2, secretsText = drawSecrets() } = options;
   const opened = new AsyncDisposableStack();
-  const databaseUrl = await freshDatabase();
-  const log = createLog("text", "error");
+  const databaseUrl = options.databaseUrl ?? (await freshDatabase());
+  const log = createLog("text", options.logLevel ?? "error");
   const metrics = createMetrics();
   const secrets = parseSecrets(secretsText);
   const ledger = openLedger(opened, { databaseUrl, roleName: "test", log, metrics });
@@ -27,6 +42,7 @@ export async function startTestGateway({ deadlineMs = 5_000, lanes = 2, secretsT
     tokenKeys: secrets.tokenKeys,
     lanes,
     deadlineMs,
+    bodyTimeoutMs,
     overrideGate: false,
     log,
     metrics,
@@ -42,9 +58,11 @@ export async function startTestGateway({ deadlineMs = 5_000, lanes = 2, secretsT
   });
   opened.defer(() => server.stop());
   const end = new AbortController();
-  const services = [...gateway.services, ...admin.services];
+  const services = [...gateway.services, ...admin.services, ledger.gateService];
   const runs = services.map((service) => service.run(end.signal));
 
+  // Several gateways may share a database.
+  const prefix = databaseUrl === options.databaseUrl ? randomUUID().slice(0, 8) : "election";
   let elections = 0;
   const definition: ContestDefinition = {
     title: "A question",
@@ -65,13 +83,16 @@ export async function startTestGateway({ deadlineMs = 5_000, lanes = 2, secretsT
     unexpected,
     /** An open contest in an election of its own. */
     async contest(changes: Partial<ContestDefinition> = {}): Promise<Contest> {
+      return admin.administration.change((await this.draft(changes)).id, open);
+    },
+    /** A contest that has not been opened, in an election of its own. */
+    async draft(changes: Partial<ContestDefinition> = {}): Promise<Contest> {
       const election = await admin.administration.createElection({
-        id: `election-${++elections}`,
+        id: `${prefix}-${++elections}`,
         title: "An election",
         allowedOrigins: ["https://show.example"],
       });
-      const contest = await admin.administration.createContest(election.id, { ...definition, ...changes });
-      return admin.administration.change(contest.id, open);
+      return admin.administration.createContest(election.id, { ...definition, ...changes });
     },
     async token(contest: Contest, voterId: string, expiresAtMs = Date.now() + 3_600_000): Promise<string> {
       const [token] = await admin.administration.mintVoterTokens(contest.electionId, [voterId], expiresAtMs);
@@ -83,6 +104,27 @@ export async function startTestGateway({ deadlineMs = 5_000, lanes = 2, secretsT
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
         body: JSON.stringify(body),
       });
+    },
+    /** The voter's own ballot. */
+    find(contestId: string, token: string): Promise<Response> {
+      return fetch(`${server.url}/v1/contests/${contestId}/ballot`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+    },
+    /** An administration call. */
+    administer(path: string, body: unknown): Promise<Response> {
+      return fetch(`${server.url}${path}`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    },
+    /** Waits until the contest is final, and returns it. */
+    async untilFinal(contest: Contest): Promise<Contest> {
+      return eventually(`${contest.id} is final`, async () => {
+        const found = await ledger.directory.fresh(contest.id);
+        return found?.finalAtMs == null ? null : found;
+      }) as Promise<Contest>;
     },
     async [Symbol.asyncDispose]() {
       for (const service of services) service.drain?.();

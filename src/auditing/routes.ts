@@ -1,0 +1,34 @@
+/** Receipts over HTTP: anybody who holds one may ask what has become of it. */
+import { readJsonBody } from "../http/request.ts";
+import { json } from "../http/respond.ts";
+import type { Route } from "../http/server.ts";
+import { Problem } from "../runtime/problem.ts";
+import { parseReceipt, type ReceiptSource, verifyReceipt } from "./verify-receipt.ts";
+
+const BODY = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
+
+export function receiptRoutes(source: ReceiptSource): Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/v1/receipts/verify",
+      handle: async (request) => {
+        const parsed = parseReceipt(parseJson(await readJsonBody(request, BODY)));
+        if ("fault" in parsed) throw new Problem("invalid_request", parsed.fault);
+        try {
+          return json(await verifyReceipt(parsed.receipt, source));
+        } catch (error) {
+          throw new Problem("not_available", "the ledger does not answer now", { cause: error });
+        }
+      },
+    },
+  ];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Problem("malformed_json", "the body must be a receipt as JSON");
+  }
+}

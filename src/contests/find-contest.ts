@@ -1,0 +1,18 @@
+/** A contest by its public id or uuid, for whoever answers a person. */
+import type { Contest } from "../election/contest.ts";
+import { Problem } from "../runtime/problem.ts";
+import type { ContestDirectory } from "./directory.ts";
+
+/** As the directory knows it, or else as the ledger does. Throws {@link Problem} no_such_contest or not_available. */
+export async function findContest(directory: ContestDirectory, id: string): Promise<Contest> {
+  const known = directory.get(id);
+  if (known !== undefined) return known;
+  let contest: Contest | null;
+  try {
+    contest = await directory.fresh(id);
+  } catch (error) {
+    throw new Problem("not_available", "the ledger does not answer now", { cause: error });
+  }
+  if (contest === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
+  return contest;
+}

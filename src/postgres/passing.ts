@@ -1,0 +1,14 @@
+/** Which failures speak of PostgreSQL's state at the moment, and not of what it was asked. */
+import pg from "pg";
+
+/**
+ * Classes of SQLSTATE (PostgreSQL 18 manual, appendix A): connection, read-only transaction, rollback and deadlock,
+ * resources, lock not available, shutdown and start, system error.
+ */
+const PASSING_CLASSES = new Set(["08", "25", "40", "53", "55", "57", "58"]);
+
+/** Whether trying again may help: lost connections and timeouts have no SQLSTATE. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return PASSING_CLASSES.has(error.code?.slice(0, 2) ?? "");
+  return !(error instanceof TypeError || error instanceof RangeError);
+}

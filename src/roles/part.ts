@@ -1,0 +1,40 @@
+/** A part of a role: what it answers over HTTP and what it does in the background. Parts are served together. */
+import { type HttpServer, type Route, serve } from "../http/server.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import { runUntilSignalled, type Service } from "../runtime/service.ts";
+import { healthRoutes, type Unready } from "./health.ts";
+
+export type Part = { routes: Route[]; services: Service[] };
+
+export type ServeOptions = {
+  host: string;
+  port: number;
+  log: Log;
+  metrics: Metrics;
+  unready: Unready;
+  /** Within this time each service has finished what it had. */
+  drainMsMax: number;
+  onListening: (server: HttpServer) => void;
+};
+
+const BODY_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Serves until signalled, then drains in the order of the parts: those that people wait for come first. */
+export async function serveParts(parts: readonly Part[], options: ServeOptions): Promise<void> {
+  const { host, port, log, metrics, unready, drainMsMax, onListening } = options;
+  const server = serve({
+    hostname: host,
+    port,
+    bodyBytesMax: BODY_BYTES_MAX,
+    onUnexpected: (err) => log.error({ err }, "a request failed unexpectedly"),
+    routes: [...parts.flatMap(({ routes }) => routes), ...healthRoutes(metrics, unready)],
+  });
+  try {
+    onListening(server);
+    const services = parts.flatMap((part) => part.services);
+    await runUntilSignalled(services, log, drainMsMax);
+  } finally {
+    await server.stop();
+  }
+}

@@ -1,0 +1,52 @@
+/** The results role: follows the ledger's blocks and shows what was counted; verifies receipts. */
+import { receiptRoutes } from "../auditing/routes.ts";
+import { findContest } from "../contests/find-contest.ts";
+import { PostgresBlockSource } from "../postgres/blocks.ts";
+import { PostgresLeafFinder } from "../postgres/leaf-finder.ts";
+import { Feed } from "../results/feed.ts";
+import { resultsRoutes } from "../results/routes.ts";
+import { Tailer } from "../results/tailer.ts";
+import type { Log } from "../runtime/log.ts";
+import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
+import type { Service } from "../runtime/service.ts";
+import type { LedgerAccess } from "./ledger.ts";
+
+export type ResultsOptions = { log: Log; metrics: Metrics };
+
+const READ_TIMEOUT_MS = 10_000;
+const VIEWERS_MAX = 20_000;
+
+export function openResults({ pool, directory }: LedgerAccess, { log, metrics }: ResultsOptions) {
+  const tailer = new Tailer(new PostgresBlockSource(pool, READ_TIMEOUT_MS), {
+    pollMs: 100,
+    retryMsMax: 2_000,
+    blocksMax: 5_000,
+    now: Date.now,
+    log,
+  });
+  const feed = new Feed(tailer, directory, {
+    viewersMax: VIEWERS_MAX,
+    updateMs: 500,
+    keepAliveMs: 15_000,
+    viewerQueueBytesMax: 64 * 1024,
+    now: Date.now,
+  });
+  const leaves = new PostgresLeafFinder(pool, { timeoutMs: 4_000, askersMax: 20_000, keysMax: 1_000 });
+  gaugeOf(metrics, "urna_viewers", "Viewers of live results", () => feed.viewers);
+  gaugeOf(
+    metrics,
+    "urna_viewers_dropped",
+    "Slow viewers dropped since the start",
+    () => feed.dropped.slow_viewer,
+  );
+  gaugeOf(metrics, "urna_tailer_age_seconds", "Age of the live figures", () =>
+    tailer.asOfMs === null ? -1 : (Date.now() - tailer.asOfMs) / 1000,
+  );
+  gaugeOf(metrics, "urna_tailer_rebuilds", "Times that everything was counted again", () => tailer.rebuilds);
+  const routes = [...resultsRoutes(feed, (id) => findContest(directory, id)), ...receiptRoutes(leaves)];
+  const services: Service[] = [
+    { name: "feed", run: (signal) => feed.run(signal), drain: () => feed.drain() },
+    { name: "tailer", run: (signal) => tailer.run(signal) },
+  ];
+  return { routes, services };
+}

@@ -1,0 +1,89 @@
+/** The roles as processes of their own, on the operator's PostgreSQL: each is scaled by itself. */
+import { loadSecrets, loadTokenKeys } from "../admission/secrets-file.ts";
+import { migrate, pendingMigrations } from "../postgres/migrate.ts";
+import { Session } from "../postgres/session.ts";
+import { createLog, type Log, type LogFormat } from "../runtime/log.ts";
+import { createMetrics, type Metrics } from "../runtime/metrics.ts";
+import { buildPages } from "../web/bundle.ts";
+import { pageRoutes } from "../web/routes.ts";
+import { openAdmin } from "./admin.ts";
+import { openGateway } from "./gateway.ts";
+import { gateReasons, type LedgerAccess, openLedger, sessionOptions } from "./ledger.ts";
+import { type Part, serveParts } from "./part.ts";
+import { openResults } from "./results.ts";
+
+export type RoleConfig = {
+  host: string;
+  port: number;
+  databaseUrl: string;
+  logFormat: LogFormat;
+  logLevel: string;
+};
+
+export type GatewayConfig = RoleConfig & {
+  secretsFile?: string;
+  lanes: number;
+  deadlineMs: number;
+  unsafeOverrideGate: boolean;
+};
+
+export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string; deadlineMs: number };
+
+const MIGRATION_TIMEOUT_MS = 60_000;
+const DRAIN_MS_MAX = 6_000;
+
+export function runGateway(config: GatewayConfig): Promise<void> {
+  const { secretsFile, lanes, deadlineMs, unsafeOverrideGate: overrideGate } = config;
+  const tokenKeys = loadTokenKeys(secretsFile);
+  return runRole("gateway", config, async ({ opened, ledger, log, metrics }) => {
+    await refusePendingMigrations(config.databaseUrl);
+    return [openGateway(opened, ledger, { tokenKeys, lanes, deadlineMs, overrideGate, log, metrics })];
+  });
+}
+
+export function runResults(config: RoleConfig): Promise<void> {
+  return runRole("results", config, async ({ ledger, log, metrics }) => {
+    await refusePendingMigrations(config.databaseUrl);
+    const pages = pageRoutes(await buildPages({ openAdmission: false }));
+    return [openResults(ledger, { log, metrics }), { routes: pages, services: [] }];
+  });
+}
+
+export function runAdmin(config: AdminConfig): Promise<void> {
+  const { secretsFile, adminToken, deadlineMs } = config;
+  const secrets = loadSecrets(secretsFile);
+  return runRole("admin", config, async ({ ledger, log }) => {
+    await using session = await Session.openPrimary(config.databaseUrl, sessionOptions("urna migrations"));
+    for (const name of await migrate(session, MIGRATION_TIMEOUT_MS)) log.info(`migration ${name} applied`);
+    const admin = openAdmin(ledger, { secrets, adminToken, deadlineMs, log });
+    await admin.reportOtherPeppers();
+    return [admin];
+  });
+}
+
+type Parts = { opened: AsyncDisposableStack; ledger: LedgerAccess; log: Log; metrics: Metrics };
+
+async function runRole(name: string, config: RoleConfig, openParts: (parts: Parts) => Promise<Part[]>) {
+  await using opened = new AsyncDisposableStack();
+  const { host, port, databaseUrl, logFormat, logLevel } = config;
+  const log = createLog(logFormat, logLevel);
+  const metrics = createMetrics();
+  const ledger = openLedger(opened, { databaseUrl, roleName: name, log, metrics });
+  const gate = { routes: [], services: [ledger.gateService] };
+  await serveParts([...(await openParts({ opened, ledger, log, metrics })), gate], {
+    ...{ host, port, log, metrics },
+    unready: () => gateReasons(ledger),
+    drainMsMax: DRAIN_MS_MAX,
+    onListening: ({ url }) => log.info(`${name} listens at ${url}`),
+  });
+}
+
+/** Only the admin role changes the schema: many gateways starting at once must not. */
+async function refusePendingMigrations(databaseUrl: string): Promise<void> {
+  await using session = await Session.openPrimary(databaseUrl, sessionOptions("urna schema check"));
+  const pending = await pendingMigrations(session);
+  if (pending.length === 0) return;
+  throw new Error(
+    `the ledger's schema lacks ${pending.join(", ")}: start \`urna admin\`, which applies them`,
+  );
+}

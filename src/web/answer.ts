@@ -1,0 +1,79 @@
+/** An answer to a cast ballot: what the status, the body and Retry-After of the gateway's response mean. */
+import type { Receipt } from "../election/receipt.ts";
+import { type AcceptedReceipt, asObject, type WireProblem } from "./wire.ts";
+
+/** Codes by which a ballot is refused for good: sending the same again would be refused again. */
+const REFUSALS = [
+  "contest_not_open",
+  "invalid_token",
+  "wrong_election",
+  "no_such_contest",
+  "invalid_ballot",
+] as const;
+
+export type Refusal = Omit<WireProblem, "code"> & { code: (typeof REFUSALS)[number] };
+
+export type Answer =
+  | { kind: "recorded"; receipt: Receipt }
+  | { kind: "accepted"; receipt: AcceptedReceipt }
+  | { kind: "already_voted" }
+  | { kind: "refused"; refusal: Refusal }
+  /** This request had no effect and may be sent again. */
+  | { kind: "not_recorded"; cause: "rate_limited" | "overloaded"; retryAfterMs: number }
+  | { kind: "unknown"; retryAfterMs: number };
+
+/** What has become of an accepted ballot, as POST /v1/receipts/verify tells. */
+export type Fate =
+  | { fate: "recorded"; receipt: Receipt | null }
+  | { fate: "pending"; retryAfterMs: number }
+  | { fate: "duplicate" }
+  | { fate: "rejected"; reason: string };
+
+/** A response that has been read whole; `body` is its parsed JSON, or undefined when it was not JSON. */
+export type ReadResponse = { status: number; retryAfterMs: number; body: unknown };
+
+/**
+ * Only what is certain to come from a gateway settles anything: a captive portal's "200 OK" page has no receipt
+ * with this ballot's nonce, and a proxy's error page has no code. Both are unknown outcomes.
+ */
+export function readAnswer(response: ReadResponse, nonce: string): Answer {
+  const { status, retryAfterMs, body } = response;
+  const { code, receipt, ...problem } = asObject(body);
+  if (status >= 200 && status < 300 && asObject(receipt).nonce === nonce) {
+    if (status === 202) return { kind: "accepted", receipt: receipt as AcceptedReceipt };
+    return { kind: "recorded", receipt: receipt as Receipt };
+  }
+  if (status === 409 && code === "already_voted") return { kind: "already_voted" };
+  if (status === 429) return { kind: "not_recorded", cause: "rate_limited", retryAfterMs };
+  if (status === 503 && code === "not_recorded") {
+    return { kind: "not_recorded", cause: "overloaded", retryAfterMs };
+  }
+  if (status >= 400 && status < 500 && typeof code === "string") {
+    const known = REFUSALS.find((refusal) => refusal === code);
+    // 400, 413, 415 and codes of a later contract: this page cannot make such a ballot acceptable by repeating it.
+    return { kind: "refused", refusal: { ...problem, code: known ?? "invalid_ballot" } };
+  }
+  return { kind: "unknown", retryAfterMs };
+}
+
+/** Everything but a definite fate is "pending": asking again is safe. */
+export function readFate(response: ReadResponse): Fate {
+  const { status, retryAfterMs, body } = response;
+  const said = asObject(body);
+  if (status === 200 && said.status === "recorded") {
+    return { fate: "recorded", receipt: (said.receipt as Receipt | undefined) ?? null };
+  }
+  if (status === 200 && said.status === "duplicate") return { fate: "duplicate" };
+  if (status === 200 && said.status === "rejected") {
+    return { fate: "rejected", reason: typeof said.reason === "string" ? said.reason : "" };
+  }
+  return { fate: "pending", retryAfterMs };
+}
+
+/** Retry-After in milliseconds (RFC 9110, section 10.2.3: seconds or a date); 0 when absent or not understood. */
+export function readRetryAfterMs(header: string | null, nowMs: number): number {
+  if (header === null) return 0;
+  const seconds = Number(header);
+  const waitMs = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - nowMs;
+  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : 0;
+}

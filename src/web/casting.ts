@@ -1,0 +1,182 @@
+/**
+ * Casting one ballot, as a state machine: pure, so that what a voter is told can be proved by tests.
+ *
+ *   idle ── cast ──▶ sending ── answer ──▶ recorded | already_voted | refused
+ *                     ▲    │                ▲
+ *               retry │    ▼                │ verified
+ *                    waiting            accepted (asks again until it knows)
+ *
+ * A ballot keeps its nonce and selections through every attempt. `unknownAtMs` is when an attempt last ended without
+ * an answer, or null when none did: from then on the voter hears "we do not know yet", never "not recorded",
+ * until an answer settles it.
+ */
+import type { Receipt } from "../election/receipt.ts";
+import type { Answer, Fate, Refusal } from "./answer.ts";
+import { backoffMs } from "./backoff.ts";
+import type { AcceptedReceipt } from "./wire.ts";
+
+export type Ballot = { nonce: string; selections: number[] };
+
+export type WaitingCause = "rate_limited" | "overloaded" | "unknown" | Refusal;
+
+export type Casting =
+  | { phase: "idle" }
+  | { phase: "sending"; ballot: Ballot; attempt: number; unknownAtMs: number | null }
+  | {
+      phase: "waiting";
+      ballot: Ballot;
+      attempt: number;
+      unknownAtMs: number | null;
+      cause: WaitingCause;
+      delayMs: number;
+    }
+  | { phase: "accepted"; ballot: Ballot; receipt: AcceptedReceipt; checks: number; delayMs: number }
+  | { phase: "recorded"; ballot: Ballot; receipt: Receipt | AcceptedReceipt }
+  | { phase: "already_voted"; ballot: Ballot }
+  | { phase: "refused"; ballot: Ballot; refusal: Refusal };
+
+export type CastingEvent =
+  | { event: "cast"; ballot: Ballot }
+  | { event: "resume"; saved: SavedCasting; nowMs: number }
+  | { event: "retry" }
+  | { event: "answer"; answer: Answer; nowMs: number; random: number }
+  | { event: "verified"; fate: Fate; nowMs: number; random: number }
+  | { event: "dismiss" };
+
+/** What outlives the page. A ballot that is not saved before its first attempt could be lost with the tab. */
+export type SavedCasting =
+  | { status: "pending"; ballot: Ballot; inDoubt: boolean }
+  | { status: "accepted"; ballot: Ballot; receipt: AcceptedReceipt }
+  | { status: "recorded"; ballot: Ballot; receipt: Receipt | AcceptedReceipt }
+  | { status: "already_voted"; ballot: Ballot };
+
+export const RETRY = { firstMs: 1_000, mostMs: 30_000 };
+export const VERIFY = { firstMs: 1_000, mostMs: 30_000 };
+
+/**
+ * How long after an unknown outcome "not open" is not believed yet: the earlier attempt may have arrived before the
+ * close and still be on its way into the ledger. Longer than any gateway lets a ballot wait.
+ */
+export const IN_FLIGHT_MS_MAX = 15_000;
+
+export function step(casting: Casting, event: CastingEvent): Casting {
+  switch (event.event) {
+    case "cast":
+      if (casting.phase !== "idle" && casting.phase !== "refused") return casting;
+      return { phase: "sending", ballot: event.ballot, attempt: 1, unknownAtMs: null };
+    case "resume":
+      return casting.phase === "idle" ? resumed(event.saved, event.nowMs) : casting;
+    case "retry":
+      if (casting.phase !== "waiting") return casting;
+      return {
+        phase: "sending",
+        ballot: casting.ballot,
+        attempt: casting.attempt + 1,
+        unknownAtMs: casting.unknownAtMs,
+      };
+    case "answer":
+      return casting.phase === "sending" ? answered(casting, event) : casting;
+    case "verified":
+      return casting.phase === "accepted" ? verified(casting, event) : casting;
+    case "dismiss":
+      return casting.phase === "refused" ? { phase: "idle" } : casting;
+  }
+}
+
+function resumed(saved: SavedCasting, nowMs: number): Casting {
+  const { ballot } = saved;
+  switch (saved.status) {
+    case "pending":
+      return { phase: "sending", ballot, attempt: 1, unknownAtMs: saved.inDoubt ? nowMs : null };
+    case "accepted":
+      return { phase: "accepted", ballot, receipt: saved.receipt, checks: 0, delayMs: 0 };
+    case "recorded":
+      return { phase: "recorded", ballot, receipt: saved.receipt };
+    case "already_voted":
+      return { phase: "already_voted", ballot };
+  }
+}
+
+type Sending = Extract<Casting, { phase: "sending" }>;
+type Accepted = Extract<Casting, { phase: "accepted" }>;
+type Moment = { nowMs: number; random: number };
+
+function answered(sending: Sending, { answer, nowMs, random }: Moment & { answer: Answer }): Casting {
+  const { ballot, unknownAtMs } = sending;
+  switch (answer.kind) {
+    case "recorded":
+      return { phase: "recorded", ballot, receipt: answer.receipt };
+    case "accepted":
+      return {
+        phase: "accepted",
+        ballot,
+        receipt: answer.receipt,
+        checks: 0,
+        delayMs: backoffMs(VERIFY, 2, 0, random),
+      };
+    case "already_voted":
+      return { phase: "already_voted", ballot };
+    case "refused":
+      if (unknownAtMs === null || settlesDoubt(answer.refusal, nowMs - unknownAtMs)) {
+        return { phase: "refused", ballot, refusal: answer.refusal };
+      }
+      return waiting(sending, answer.refusal, unknownAtMs, 0, random);
+    case "not_recorded":
+      return waiting(sending, answer.cause, unknownAtMs, answer.retryAfterMs, random);
+    case "unknown":
+      return waiting(sending, "unknown", nowMs, answer.retryAfterMs, random);
+  }
+}
+
+/** A gateway looks for the voter's ballot before it answers "not open", but after it answers "invalid token". */
+function settlesDoubt(refusal: Refusal, sinceUnknownMs: number): boolean {
+  return refusal.code === "contest_not_open" && sinceUnknownMs >= IN_FLIGHT_MS_MAX;
+}
+
+function waiting(
+  { ballot, attempt }: { ballot: Ballot; attempt: number },
+  cause: WaitingCause,
+  unknownAtMs: number | null,
+  retryAfterMs: number,
+  random: number,
+): Casting {
+  const delayMs = backoffMs(RETRY, attempt + 1, retryAfterMs, random);
+  return { phase: "waiting", ballot, attempt, unknownAtMs, cause, delayMs };
+}
+
+function verified(accepted: Accepted, { fate, nowMs, random }: Moment & { fate: Fate }): Casting {
+  const { ballot } = accepted;
+  switch (fate.fate) {
+    case "recorded":
+      return { phase: "recorded", ballot, receipt: fate.receipt ?? accepted.receipt };
+    case "duplicate":
+      // Of this same ballot, accepted twice, or of another one? Casting it again tells: recorded, or already voted.
+      return waiting({ ballot, attempt: accepted.checks + 1 }, "unknown", nowMs, 0, random);
+    case "rejected":
+      return { phase: "refused", ballot, refusal: { code: "invalid_ballot", detail: fate.reason } };
+    case "pending": {
+      const checks = accepted.checks + 1;
+      return { ...accepted, checks, delayMs: backoffMs(VERIFY, checks + 2, fate.retryAfterMs, random) };
+    }
+  }
+}
+
+/** What to save for a state; null means that nothing of this ballot needs to outlive the page. */
+export function savedForm(casting: Casting): SavedCasting | null {
+  switch (casting.phase) {
+    case "idle":
+    case "refused":
+      return null;
+    case "sending":
+      // Should the page end during the attempt, nobody knows how the attempt ended.
+      return { status: "pending", ballot: casting.ballot, inDoubt: true };
+    case "waiting":
+      return { status: "pending", ballot: casting.ballot, inDoubt: casting.unknownAtMs !== null };
+    case "accepted":
+      return { status: "accepted", ballot: casting.ballot, receipt: casting.receipt };
+    case "recorded":
+      return { status: "recorded", ballot: casting.ballot, receipt: casting.receipt };
+    case "already_voted":
+      return { status: "already_voted", ballot: casting.ballot };
+  }
+}

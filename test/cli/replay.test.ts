@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { problem, startUrnaPeer, type UrnaPeer } from "../client/urna-peer.ts";
+import { type Run, runUrna, startUrna } from "./urna-commands.ts";
+
+let folder: string;
+let file: string;
+let peer: UrnaPeer;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "urna-replay-"));
+  file = join(folder, "mayor.csv");
+  peer = startUrnaPeer();
+});
+afterEach(async () => {
+  await peer[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+/** `count` records of two options, turn about, after a blank and an overvoted one. */
+function writeRecords(count: number): void {
+  const rows = Array.from({ length: count }, (_, i) => `${i + 1},${i % 2 === 0 ? "Alma" : "Brisa"}`);
+  writeFileSync(file, ["ballot,rank1", "b,undervote", "o,overvote", ...rows, ""].join("\n"));
+}
+
+const replay = (...given: string[]): Promise<Run> => runUrna(peer.url, "replay", file, "--json", ...given);
+const countsOf = ({ stdout }: Run) => JSON.parse(stdout) as Record<string, unknown>;
+const recordedBallots = () => [...peer.contests.values()][0]!.ballots;
+
+test("every record is one ballot, and a second replay records nothing", async () => {
+  writeRecords(6_000);
+  const first = await replay();
+  expect(first.exitCode).toBe(0);
+  expect(countsOf(first)).toMatchObject({ recordedNow: 6_001, refused: { invalid_ballot: 1 }, malformed: 0 });
+  const selections = [...recordedBallots().values()].map(({ selections: [option] }) => option ?? 0);
+  const votes = (option: number) => selections.filter((selected) => selected === option).length;
+  expect([votes(0), votes(1), votes(2)]).toEqual([1, 3_000, 3_000]);
+
+  const second = await replay();
+  expect(second.exitCode).toBe(0);
+  expect(countsOf(second)).toMatchObject({ recordedNow: 0, recordedBefore: 6_001 });
+});
+
+test("malformed rows are told by number, the rest is cast, and the exit says so unless told not to", async () => {
+  writeFileSync(file, 'ballot,rank1\n1,Alma\n2,"Brisa\n3\n1,Alma\n,Alma\n4,Brisa\n');
+  const run = await replay();
+  expect(run.exitCode).toBe(1);
+  expect(countsOf(run)).toMatchObject({ recordedNow: 2, malformed: 4 });
+  for (const words of [
+    "row 3: a quote is opened",
+    "row 4: has 1 columns",
+    "row 5: voter 1 has a record in row 2",
+    "row 6: names no voter",
+  ]) {
+    expect(run.stderr).toContain(`${file}, ${words}`);
+  }
+  expect((await replay("--allow-malformed")).exitCode).toBe(0);
+});
+
+test("into an existing contest the options are found by title", async () => {
+  writeRecords(2);
+  await replay();
+  writeFileSync(file, "who,what\nx,Brisa\ny,Cielo\n");
+  const [contest] = peer.contests.keys();
+  const run = await replay("--contest", contest!, "--voter", "who", "--choice", "what");
+  expect(countsOf(run)).toMatchObject({ recordedNow: 1, malformed: 1 });
+  expect(run.stderr).toContain('row 3: the contest has no option "Cielo"');
+  expect([...recordedBallots().values()].at(-1)!.selections).toEqual([2]);
+});
+
+test("another ballot of a voter who has voted is told, and fails the replay", async () => {
+  writeRecords(4);
+  await replay();
+  writeFileSync(file, readFileSync(file, "utf8").replace("2,Brisa", "2,Alma"));
+  const run = await replay();
+  expect(run.exitCode).toBe(1);
+  expect(countsOf(run)).toMatchObject({ alreadyVoted: 1, unexpectedlyRefused: 1 });
+  expect(run.stderr).toContain("row 5: refused with 409 already_voted");
+});
+
+test("a file whose options have changed says how to cast into the contest that exists", async () => {
+  writeRecords(2);
+  await replay();
+  writeFileSync(file, "ballot,rank1\n9,Cielo\n");
+  const run = await replay();
+  expect(run.exitCode).toBe(1);
+  expect(run.stderr).toContain(`say --contest ${[...peer.contests.keys()][0]}`);
+});
+
+test("what the file lacks is said before anything is created", async () => {
+  writeFileSync(file, "ballot,first\n1,Alma\n");
+  const run = await replay();
+  expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+  expect(run.stderr).toContain('no column "rank1" (--choice)');
+  expect(peer.contests.size).toBe(0);
+});
+
+describe("with a journal", () => {
+  test("every ballot must answer with its first receipt, field for field", async () => {
+    writeRecords(10);
+    const journal = ["--journal", join(folder, "journal.ndjson")];
+    await replay(...journal);
+    expect((await replay(...journal)).exitCode).toBe(0);
+
+    const [first, second] = [...recordedBallots().entries()];
+    recordedBallots().set(first![0], { ...first![1], recordedAt: "1999-01-01T00:00:00.000Z" });
+    recordedBallots().delete(second![0]);
+    const run = await replay(...journal);
+    expect(run.exitCode).toBe(1);
+    expect(countsOf(run)).toMatchObject({ differing: 2 });
+    expect(run.stderr).toMatch(/row \d+: another receipt than the first: recordedAt/);
+    expect(run.stderr).toMatch(/row \d+: was recorded, now recorded again/);
+  });
+});
+
+describe("interrupted", () => {
+  test("by the server's death: goes on when it is back, and every ballot counts once", async () => {
+    writeRecords(5_000);
+    peer.fault = (request) => {
+      if (request === 1_000) setTimeout(() => peer[Symbol.asyncDispose](), 0);
+      return undefined;
+    };
+    const port = Number(new URL(peer.url).port);
+    const { contests } = peer;
+    const run = startUrna(peer.url, "replay", file, "--json");
+    while (await reachable(peer.url)) await Bun.sleep(20);
+    peer = startUrnaPeer(port);
+    for (const [id, contest] of contests) peer.contests.set(id, contest);
+    const ended = await run.ended;
+    expect(ended.exitCode).toBe(0);
+    expect(recordedBallots().size).toBe(5_001);
+    const { recordedNow, recordedBefore } = countsOf(ended) as Record<string, number>;
+    expect(recordedNow! + recordedBefore!).toBe(5_001);
+  });
+
+  test("for good: gives up, says that running it again resumes, and it does", async () => {
+    writeRecords(300);
+    peer.fault = (request) =>
+      request > 100 ? problem(503, "not_recorded", { "retry-after": "0.1" }) : undefined;
+    const run = await replay("--give-up-after", "1");
+    expect(run.exitCode).toBe(1);
+    expect(run.stderr).toContain("running the replay again resumes it");
+    expect(recordedBallots().size).toBeLessThan(301);
+    peer.fault = null;
+    expect((await replay()).exitCode).toBe(0);
+    expect(recordedBallots().size).toBe(301);
+  });
+
+  test("by Ctrl-C: stops soon, says that running it again resumes, and it does", async () => {
+    writeRecords(2_000);
+    peer.fault = (request) =>
+      request > 500 ? problem(503, "not_recorded", { "retry-after": "5" }) : undefined;
+    const run = startUrna(peer.url, "replay", file, "--json");
+    while (peer.ballotRequests < 500) await Bun.sleep(10);
+    run.kill("SIGINT");
+    const ended = await run.ended;
+    expect(ended.exitCode).toBe(130);
+    expect(ended.stderr).toContain("stopped; running the replay again resumes it");
+    expect(countsOf(ended).recordedNow).toBe(recordedBallots().size);
+    peer.fault = null;
+    expect((await replay()).exitCode).toBe(0);
+    expect(recordedBallots().size).toBe(2_001);
+  });
+});
+
+async function reachable(url: string): Promise<boolean> {
+  return fetch(url).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,105 @@
+/** The server itself: methods, unknown paths, what a handler throws, a taken port. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { type HttpServer, PortTakenError, serve } from "../../src/http/server.ts";
+import { Problem } from "../../src/runtime/problem.ts";
+import { expectProblem } from "../support/answers.ts";
+
+const unexpected: unknown[] = [];
+let server: HttpServer;
+
+function serveTest(port = 0): HttpServer {
+  return serve({
+    hostname: "127.0.0.1",
+    port,
+    bodyBytesMax: 1_000,
+    onUnexpected: (error) => unexpected.push(error),
+    routes: [
+      { method: "GET", path: "/things/:thing", handle: (_, { thing }) => new Response(thing ?? "") },
+      { method: "POST", path: "/things", handle: async (request) => new Response(await request.text()) },
+      {
+        method: "GET",
+        path: "/refusal",
+        handle: () => {
+          throw new Problem("too_many_requests", "wait");
+        },
+      },
+      {
+        method: "GET",
+        path: "/bug",
+        handle: async () => {
+          throw new Error("the password is xyzzy");
+        },
+      },
+    ],
+  });
+}
+
+beforeAll(() => {
+  server = serveTest();
+});
+afterAll(() => server.stop());
+
+const call = (method: string, path: string) => fetch(server.url + path, { method });
+
+describe("methods", () => {
+  test("HEAD is answered wherever GET is, without a body", async () => {
+    const response = await call("HEAD", "/things/a");
+    expect([response.status, await response.text()]).toEqual([200, ""]);
+  });
+
+  test.each([
+    ["PUT", "/things/a", "GET"],
+    ["DELETE", "/things/a", "GET"],
+    ["OPTIONS", "/things/a", "GET"],
+    ["GET", "/things", "POST"],
+    ["PATCH", "/things", "POST"],
+  ])("%s %s: use %s", async (method, path, allow) => {
+    const response = await call(method, path);
+    expect(response.headers.get("allow")).toBe(allow);
+    await expectProblem(response, "method_not_allowed");
+  });
+
+  test("HEAD of a path without GET", async () => {
+    const response = await call("HEAD", "/things");
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
+  });
+});
+
+test.each(["/", "/nowhere", "/things/a/b", "/things/", "/%00", "/things/../refusals"])(
+  "nothing is at %s",
+  async (path) => {
+    expect(await expectProblem(await call("GET", path), "no_such_page")).toContain("there is nothing at /");
+  },
+);
+
+test("a path's parameters are decoded", async () => {
+  expect(await (await call("GET", "/things/a%20b")).text()).toBe("a b");
+});
+
+describe("what a handler throws", () => {
+  test("a problem is told", async () => {
+    expect(await expectProblem(await call("GET", "/refusal"), "too_many_requests")).toBe("wait");
+  });
+
+  test("anything else is logged, and told to nobody", async () => {
+    const detail = await expectProblem(await call("GET", "/bug"), "internal_error");
+    expect(detail).not.toContain("xyzzy");
+    expect(unexpected).toEqual([new Error("the password is xyzzy")]);
+  });
+});
+
+test("a body beyond any route's bound is refused before a handler sees it", async () => {
+  const response = await fetch(`${server.url}/things`, { method: "POST", body: "x".repeat(1_001) });
+  expect(response.status).toBe(413);
+});
+
+test("a port that another program has: which one, and what to do", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  expect(() => serveTest(port)).toThrow(PortTakenError);
+  expect(() => serveTest(port)).toThrow(new RegExp(`port ${port} .*--port`));
+  other.close();
+});

@@ -1,0 +1,196 @@
+/** What may not be acknowledged while the standby has not confirmed: the traps of a synchronous wait. */
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import type { Contest } from "../../src/election/contest.ts";
+import { type EmbeddedCluster, startEmbeddedCluster } from "../../src/embedded/cluster.ts";
+import { processesIn } from "../../src/embedded/processes.ts";
+import { PostgresBallotFinder } from "../../src/postgres/ballot-finder.ts";
+import { selectBallots } from "../../src/postgres/ballots.ts";
+import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
+import { migrate } from "../../src/postgres/migrate.ts";
+import { Session } from "../../src/postgres/session.ts";
+import type { SessionPool } from "../../src/postgres/session-pool.ts";
+import { makeBatch } from "../../src/recording/batch.ts";
+import type { Ballot } from "../../src/recording/ledger.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { TestFolder } from "../embedded/support.ts";
+import { eventually } from "../support/eventually.ts";
+import { ballotOf, createContest, openStore, streamWriter } from "../support/record.ts";
+import { TEST_SESSION } from "../support/shared-cluster.ts";
+
+const opened = new AsyncDisposableStack();
+let cluster: EmbeddedCluster;
+let store: PostgresContestStore;
+let pool: SessionPool;
+let contest: Contest;
+
+beforeAll(async () => {
+  const folder = opened.use(new TestFolder());
+  cluster = opened.use(await startEmbeddedCluster({ folder: folder.data, log: createLog("text", "error") }));
+  await using session = await Session.openPrimary(cluster.connectionString, TEST_SESSION);
+  await migrate(session, 30_000);
+  ({ store, pool } = await openStore(opened, cluster.connectionString));
+});
+beforeEach(async () => {
+  contest = await createContest(store);
+});
+afterAll(() => opened.disposeAsync());
+
+/** Freezes the standby; thawed when disposed of. */
+function freezeStandby(): Disposable {
+  const frozen = processesIn(cluster.nodes.standby.dataFolder);
+  expect(frozen.length).toBeGreaterThan(1);
+  for (const pid of frozen) process.kill(pid, "SIGSTOP");
+  return {
+    [Symbol.dispose]: () => {
+      for (const pid of frozen) process.kill(pid, "SIGCONT");
+    },
+  };
+}
+
+async function openWriter(attemptTimeoutMs = 20_000) {
+  const writer = opened.use(streamWriter(cluster.connectionString, { attemptTimeoutMs }));
+  await writer.connect();
+  return { writer, head: await writer.openStream() };
+}
+
+const batchOf = (...ballots: Ballot[]) => makeBatch(ballots, Date.now());
+
+/** Waits until a backend waits for the standby, and calls this function with its process id. */
+async function signalWaiter(call: "pg_cancel_backend" | "pg_terminate_backend"): Promise<void> {
+  await eventually("a commit waits for the standby", () =>
+    pool.use(async (session) => {
+      const waiters = await session.query({
+        text: `SELECT ${call}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
+      });
+      return waiters.length === 1;
+    }),
+  );
+}
+
+/** Whether it settles within a moment, which nothing that waits for a frozen standby does. */
+function settlesSoon(promise: Promise<unknown>): Promise<boolean> {
+  const moment = new Promise<false>((resolve) => setTimeout(() => resolve(false), 400));
+  return Promise.race([promise.then(() => true), moment]);
+}
+
+for (const call of ["pg_cancel_backend", "pg_terminate_backend"] as const) {
+  test(`a wait ended by ${call} is unknown, and known when the same block is submitted again`, async () => {
+    const { writer, head } = await openWriter();
+    const ballot = ballotOf(contest, "voter");
+    const batch = batchOf(ballot);
+    {
+      using _ = freezeStandby();
+      const outcome = writer.record(head, batch);
+      await signalWaiter(call);
+      expect((await outcome).outcome).toBe("unknown");
+    }
+    await writer.connect();
+    const resolved = await writer.record(head, batch);
+    expect(resolved).toMatchObject({ outcome: "recorded", ballots: [{ nonce: ballot.nonce }] });
+  });
+}
+
+test("without an answer in time the outcome is unknown, and resolved when the standby is back", async () => {
+  const { writer, head } = await openWriter(500);
+  const batch = batchOf(ballotOf(contest, "voter"));
+  {
+    using _ = freezeStandby();
+    expect((await writer.record(head, batch)).outcome).toBe("unknown");
+  }
+  await eventually("the same block is recorded", async () => {
+    await writer.connect();
+    return (await writer.record(head, batch)).outcome === "recorded";
+  });
+});
+
+test("the phantom: a row that is visible and not replicated acknowledges nothing, not to a retry either", async () => {
+  const { writer, head } = await openWriter(500);
+  const other = await openWriter();
+  const ballot = ballotOf(contest, "voter");
+  const retries: Promise<unknown>[] = [];
+  {
+    using _ = freezeStandby();
+    expect((await writer.record(head, batchOf(ballot))).outcome).toBe("unknown");
+    // The crash ends the wait, and recovery makes the row visible.
+    const killed = cluster.nodes.primary.pid!;
+    process.kill(killed, "SIGKILL");
+    // Until then the killed postmaster's backends may still answer.
+    await eventually("the primary runs again", () => (cluster.nodes.primary.pid ?? killed) !== killed);
+    await eventually("the row is visible on the primary", () =>
+      pool.use(async (session) => (await selectBallots(session, [ballot])).length === 1),
+    );
+    await eventually("the other writer is connected", () => other.writer.connect().then(() => true));
+    const again = other.writer.record(other.head, batchOf(ballotOf(contest, "voter")));
+    const finder = new PostgresBallotFinder(pool, { timeoutMs: 20_000, askersMax: 10, keysMax: 10 });
+    const found = finder.find([ballot]);
+    retries.push(again, found);
+    expect(await Promise.all(retries.map(settlesSoon))).toEqual([false, false]);
+  }
+  const [again, found] = await Promise.all(retries);
+  expect(again).toMatchObject({ outcome: "recorded", ballots: [{ nonce: ballot.nonce }] });
+  expect((found as { nonce: Buffer }[]).map(({ nonce }) => nonce)).toEqual([ballot.nonce]);
+});
+
+test("a final contest is not called final before the standby knows", async () => {
+  const closed = await createContest(store, { closesAtMs: Date.now() });
+  await store.seal(closed, Date.now());
+  const reader = await openStore(opened, cluster.connectionString);
+  let publishing: Promise<void>;
+  {
+    using _ = freezeStandby();
+    publishing = store.publishFinal(closed, Date.now(), new Map()).catch(() => undefined);
+    await signalWaiter("pg_terminate_backend");
+    await publishing;
+    const read = reader.store.findContests([closed.id]);
+    expect(await settlesSoon(read)).toBe(false);
+    ignoreFailure(read);
+  }
+  expect((await reader.store.findContests([closed.id]))[0]?.finalAtMs).not.toBeNull();
+});
+
+/** Its failure is expected, and nobody waits for it. */
+function ignoreFailure(promise: Promise<unknown>): void {
+  promise.catch(() => undefined);
+}
+
+for (const [setting, unsafe] of [
+  ["synchronous_standby_names", ""],
+  ["synchronous_standby_names", "*"],
+  ["fsync", "off"],
+  ["full_page_writes", "off"],
+] as const) {
+  test(`with ${setting} = '${unsafe}' nothing is recorded`, async () => {
+    const { writer, head } = await openWriter();
+    await using session = await Session.openPrimary(cluster.connectionString, TEST_SESSION);
+    const shown = async () =>
+      (await session.query<{ value: string }>({ text: `SELECT current_setting('${setting}') AS value` }))[0]!
+        .value;
+    const before = await shown();
+    await session.command(`ALTER SYSTEM SET ${setting} = '${unsafe}'`);
+    await session.command("SELECT pg_reload_conf()");
+    await eventually("the setting is in force", async () => (await shown()) === unsafe);
+    const batch = batchOf(ballotOf(contest, `voter-${setting}-${unsafe}`));
+    expect(await writer.record(head, batch)).toMatchObject({
+      outcome: "not_recorded",
+      error: { code: "not_durable" },
+    });
+    await session.command(`ALTER SYSTEM RESET ${setting}`);
+    await session.command("SELECT pg_reload_conf()");
+    await eventually("the setting is mended", async () => (await shown()) === before);
+    await writer.connect();
+    expect((await writer.record(head, batch)).outcome).toBe("recorded");
+  });
+}
+
+test("a session records with synchronous_commit=on whatever the database's default says", async () => {
+  await using admin = await Session.openPrimary(cluster.connectionString, TEST_SESSION);
+  await admin.command("ALTER ROLE CURRENT_USER SET synchronous_commit = 'local'");
+  const { writer, head } = await openWriter();
+  {
+    using _ = freezeStandby();
+    const outcome = writer.record(head, batchOf(ballotOf(contest, "voter")));
+    expect(await settlesSoon(outcome)).toBe(false);
+    ignoreFailure(outcome);
+  }
+  await admin.command("ALTER ROLE CURRENT_USER RESET synchronous_commit");
+});

@@ -1,0 +1,74 @@
+/** What tests of the ledger share: contests, ballots and writers made directly, without HTTP. */
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type { ContestDefinition } from "../../src/contests/administration.ts";
+import type { Contest } from "../../src/election/contest.ts";
+import { encodeSelections } from "../../src/election/selections.ts";
+import { ballotLeaf } from "../../src/ledger/leaf.ts";
+import { uuidToBytes } from "../../src/ledger/uuid.ts";
+import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
+import type { Session } from "../../src/postgres/session.ts";
+import { SessionPool } from "../../src/postgres/session-pool.ts";
+import { PostgresStreamWriter, type StreamWriterOptions } from "../../src/postgres/stream-writer.ts";
+import type { Ballot } from "../../src/recording/ledger.ts";
+import { TEST_SESSION } from "./shared-cluster.ts";
+
+export async function openStore(opened: AsyncDisposableStack, connectionString: string) {
+  const pool = opened.use(
+    new SessionPool({ ...TEST_SESSION, connectionString, sessionsMax: 8, waitingMax: 100 }),
+  );
+  return { pool, store: new PostgresContestStore(pool, 10_000) };
+}
+
+/** An open contest of three options. */
+export async function createContest(store: PostgresContestStore, changes: Partial<ContestDefinition> = {}) {
+  const electionUuid = randomUUID();
+  await store.createElection({
+    uuid: electionUuid,
+    id: electionUuid,
+    title: "An election",
+    allowedOrigins: [],
+    pepperFingerprint: Buffer.alloc(16),
+  });
+  const uuid = randomUUID();
+  return store.createContest({
+    title: "A question",
+    method: "single-choice",
+    allowBlank: true,
+    resultsVisible: "live",
+    opensAtMs: Date.now() - 1_000,
+    closesAtMs: null,
+    ...changes,
+    options: ["A", "B", "C"].map((title, i) => ({ number: i + 1, title })),
+    ...{ uuid, id: uuid, electionUuid, electionId: electionUuid, allowedOrigins: [] },
+    ...{ paused: false, voided: null, sealedAtMs: null, finalAtMs: null, finalTally: null },
+  });
+}
+
+export function ballotOf(contest: Contest, voter: string, selections: number[] = [1]): Ballot {
+  const nonce = randomBytes(16);
+  return {
+    contestLedgerId: contest.ledgerId,
+    contestUuid: contest.uuid,
+    voterKey: createHash("md5").update(voter).digest("hex"),
+    selections,
+    nonce,
+    leaf: ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(selections), nonce),
+  };
+}
+
+export function streamWriter(connectionString: string, changes: Partial<StreamWriterOptions> = {}) {
+  return new PostgresStreamWriter({
+    ...TEST_SESSION,
+    connectionString,
+    writer: "test",
+    attemptTimeoutMs: 10_000,
+    gateFaults: () => [],
+    overrideGate: false,
+    ...changes,
+  });
+}
+
+export async function countRows(session: Session, table: "ballots" | "blocks"): Promise<number> {
+  const [row] = await session.query<{ count: number }>({ text: `SELECT count(*) AS count FROM ${table}` });
+  return row!.count;
+}
