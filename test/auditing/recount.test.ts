@@ -66,6 +66,22 @@ test("one contest can be counted by itself", async () => {
   );
 });
 
+test("one contest counted by itself is not judged by another's ballots, and by all of its own", async () => {
+  const ledger = ledgerOf({ contests: 2, blocks: [] });
+  ledger.record(1, [
+    { contest: 0, choice: 1, accepted: true },
+    { contest: 1, choice: 1, accepted: true },
+  ]);
+  ledger.partitions.set(2, []);
+  const countOne = () => recount(new FakeSource(ledger), { contestId: "contest-1" });
+  expect((await countOne()).clean).toBe(true);
+  ledger.partitions.set(1, []);
+  expect([...(await countOne()).findings.countByCode.keys()]).toEqual([
+    "block_tally_mismatch",
+    "tally_mismatch",
+  ]);
+});
+
 test("what is recorded while the recount is under way is left to the next one", async () => {
   await fc.assert(
     fc.asyncProperty(history, history, async (past, since) => {
