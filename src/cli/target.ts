@@ -14,9 +14,7 @@ const devFile = z.object({ url: z.url(), adminToken: z.string(), databaseUrl: z.
 
 export function addTargetOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--url <url>", "where Urna answers (default: the running urna dev)").env("URNA_URL"),
-    )
+    .addOption(OPTIONS.url())
     .addOption(new Option("--admin-token <token>", "the server's admin token").env("URNA_ADMIN_TOKEN"))
     .addOption(OPTIONS.data());
 }
