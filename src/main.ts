@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { devCommand } from "./cli/dev.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { electionCommand } from "./cli/election.ts";
+import { keysCommand } from "./cli/keys.ts";
 import { loadCommand } from "./cli/load.ts";
 import { recountCommand } from "./cli/recount.ts";
 import { replayCommand } from "./cli/replay.ts";
@@ -15,6 +16,7 @@ const program = new Command("urna")
   .addCommand(devCommand())
   .addCommand(electionCommand())
   .addCommand(tokenCommand())
+  .addCommand(keysCommand())
   .addCommand(replayCommand())
   .addCommand(loadCommand())
   .addCommand(recountCommand())

@@ -69,7 +69,7 @@ export function keptAdminToken(data: string): string {
 
 /** One contest to try things with, where there is none yet. */
 export async function offerDemo(administration: Administration): Promise<void> {
-  if ((await administration.publicContests()).length > 0) return;
+  if (await administration.hasPublicContests()) return;
   await administration.createElection({ id: "demo", title: "A first try", allowedOrigins: [] });
   await administration.createContest("demo", {
     id: "demo",
