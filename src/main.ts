@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { devCommand } from "./cli/dev.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { electionCommand } from "./cli/election.ts";
+import { isBug } from "./cli/failure.ts";
 import { keysCommand } from "./cli/keys.ts";
 import { loadCommand } from "./cli/load.ts";
 import { recountCommand } from "./cli/recount.ts";
@@ -28,9 +29,4 @@ try {
 } catch (error) {
   console.error(`urna: ${isBug(error) ? error.stack : (error as Error).message}`);
   process.exitCode = 1;
-}
-
-/** What nobody can mend by doing something else: where it happened is what helps. */
-function isBug(error: unknown): error is Error {
-  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }

@@ -31,8 +31,7 @@ export function resolveTarget(options: TargetOptions): Target {
   if (url !== undefined && options.adminToken !== undefined) return { url, adminToken: options.adminToken };
   const dev = readDevFile(options.data);
   if (dev !== null && options.adminToken === undefined && (url ?? dev.url) === dev.url) {
-    const readAdminTokenAgain = () => readDevFile(options.data)?.adminToken ?? null;
-    return { url: dev.url, adminToken: dev.adminToken, readAdminTokenAgain };
+    return { url: dev.url, adminToken: dev.adminToken };
   }
   const address = url ?? dev?.url;
   if (address !== undefined) return { url: address, adminToken: options.adminToken ?? null };

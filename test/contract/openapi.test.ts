@@ -26,9 +26,10 @@ afterAll(() => gateway[Symbol.asyncDispose]());
 /** Bun's `:name` as OpenAPI's `{name}`. */
 const braced = (path: string) => path.replaceAll(/:(\w+)/g, "{$1}");
 
-test("every route of the roles is in the document, and the other way round", () => {
+test("every route of the roles is in the document, and the other way round", async () => {
   const { ledger, metrics } = gateway;
-  const results = openResults(ledger, { log: createLog("text", "error"), metrics });
+  await using opened = new AsyncDisposableStack();
+  const results = openResults(opened, ledger, { log: createLog("text", "error"), metrics });
   const routes = [...gateway.routes, ...results.routes, ...healthRoutes(metrics, () => [])]
     .filter(({ method }) => method !== "OPTIONS")
     .map(({ method, path }) => `${method} ${braced(path)}`);
