@@ -68,7 +68,10 @@ export class Keeper implements AsyncDisposable {
   #tell(): Promise<void> {
     const pids = [this.#pids.get("primary"), this.#pids.get("standby")].filter((pid) => pid !== undefined);
     // A keeper that is gone is being replaced, and its successor is told everything.
-    return new Promise((resolve) => this.#process.stdin?.write(`${pids.join(" ")}\n`, () => resolve()));
+    const { stdin } = this.#process;
+    return new Promise((resolve) =>
+      stdin ? stdin.write(`${pids.join(" ")}\n`, () => resolve()) : resolve(),
+    );
   }
 
   #start(): ChildProcess {

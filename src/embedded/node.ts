@@ -98,8 +98,7 @@ export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
     if (supervision === undefined) return;
     this.#supervision = undefined;
     supervision.stopping.abort();
-    await shutDownIn(this.dataFolder, this.#options.log);
-    await supervision.ended;
+    if (await shutDownIn(this.dataFolder, this.#options.log)) await supervision.ended;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

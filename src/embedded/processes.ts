@@ -101,23 +101,24 @@ export async function remainingIn(folder: string, timeoutMs: number): Promise<nu
   return none ? [] : processesIn(folder);
 }
 
-/** Shuts the postmaster of `folder` down, harder if it does not listen, and leaves none of its processes. Bounded. */
-export async function shutDownIn(folder: string, log: Log): Promise<void> {
+/** Shuts the postmaster of `folder` down, harder if it does not listen, and leaves none of its processes. Bounded: false when some survived. */
+export async function shutDownIn(folder: string, log: Log): Promise<boolean> {
   for (const step of SHUTDOWN_STEPS) {
     for (const { pid, command } of found(folder)) if (isPostmaster(command, folder)) signal(pid, step.name);
     const pids = await remainingIn(folder, step.timeoutMs);
-    if (pids.length === 0) return;
+    if (pids.length === 0) return true;
     log.warn({ folder, pids, timeoutMs: step.timeoutMs }, `PostgreSQL did not stop on ${step.name}`);
   }
-  await killAllIn(folder, log);
+  return killAllIn(folder, log);
 }
 
-/** SIGKILLs the folder's processes until there are none. Bounded. */
-export async function killAllIn(folder: string, log: Log): Promise<void> {
+/** SIGKILLs the folder's processes until there are none. Bounded: false when some survived. */
+export async function killAllIn(folder: string, log: Log): Promise<boolean> {
   const none = await poll(KILL_TIMEOUT_MS, () => {
     const pids = processesIn(folder);
     for (const pid of pids) signal(pid, "SIGKILL");
     return pids.length === 0;
   });
   if (!none) log.error({ folder, pids: processesIn(folder) }, "processes survived SIGKILL");
+  return none === true;
 }

@@ -14,8 +14,10 @@ import {
   databaseExists,
   dropSlot,
   following,
+  isBehind,
   isInRecovery,
   promote,
+  replayedTo,
 } from "./statements.ts";
 
 /** Recovery from a crash replays up to max_wal_size. */
@@ -36,6 +38,7 @@ export async function bringUp(site: Site, nodes: Nodes): Promise<void> {
   try {
     if (await isInRecovery(client)) await promote(client);
     const unfit = hasStandby ? await whyNotFollowing(nodes, client) : "there is none";
+    if (hasStandby && unfit === undefined) await refusePrimaryBehind(site, nodes, client);
     if (unfit !== undefined) await replaceStandby(site, nodes, client, unfit);
     // Not before: creating it is a commit, which waits for the standby.
     if (!(await databaseExists(client))) await createDatabase(client);
@@ -51,7 +54,9 @@ export async function bringUp(site: Site, nodes: Nodes): Promise<void> {
 async function connectWhenUp(site: Site, node: SupervisedNode, database = "postgres"): Promise<Client> {
   const client = await poll(RECOVERY_TIMEOUT_MS, async () => {
     if (node.failures >= FAILURES_MAX) throw await failed(site, node, "does not start");
-    return connect(node.port, site.password, database);
+    return connect(node.port, site.password, database).catch(async (error: unknown) => {
+      throw await failed(site, node, "refuses urna", error);
+    });
   });
   return client ?? Promise.reject(await failed(site, node, "does not accept connections"));
 }
@@ -107,8 +112,24 @@ async function whyNotFollowing(nodes: Nodes, client: Client): Promise<string | u
 function primaryBehind(primary: SupervisedNode, standby: SupervisedNode): EmbeddedError {
   const message =
     `the PostgreSQL primary has lost what its standby still has (${primary.dataFolder} was put back from a copy, or ` +
-    `the disk lost writes). Move ${primary.dataFolder} away: ${standby.dataFolder} then takes its place`;
+    `the disk lost writes). Copy both somewhere safe, then move ${primary.dataFolder} away: at the next start ` +
+    `${standby.dataFolder} takes its place`;
   return new EmbeddedError("primary_behind_standby", message);
+}
+
+/**
+ * A primary that is behind by less than a WAL segment is followed at first: the standby asks for whole segments,
+ * and would later find that what it has replayed is not what the primary has.
+ */
+async function refusePrimaryBehind(site: Site, nodes: Nodes, client: Client): Promise<void> {
+  const standby = await connectWhenUp(site, nodes.standby);
+  try {
+    // In this order: whatever the primary writes meanwhile, a standby of its own is not ahead of it.
+    const position = await replayedTo(standby);
+    if (await isBehind(client, position)) throw primaryBehind(nodes.primary, nodes.standby);
+  } finally {
+    await standby.end().catch(() => {});
+  }
 }
 
 async function replaceStandby(site: Site, nodes: Nodes, client: Client, reason: string): Promise<void> {

@@ -61,6 +61,21 @@ export async function following(client: Client, standbyName: string): Promise<Fo
   return rows[0]!;
 }
 
+/** How far in the WAL a standby is, as text. */
+export async function replayedTo(standby: Client): Promise<string> {
+  const { rows } = await standby.query<{ position: string }>("SELECT pg_last_wal_replay_lsn() AS position");
+  return rows[0]!.position;
+}
+
+/** Whether the primary's WAL ends before `position`. */
+export async function isBehind(primary: Client, position: string): Promise<boolean> {
+  const { rows } = await primary.query<{ behind: boolean }>(
+    "SELECT pg_current_wal_flush_lsn() < $1::pg_lsn AS behind",
+    [position],
+  );
+  return rows[0]!.behind;
+}
+
 export async function databaseExists(client: Client): Promise<boolean> {
   const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [DATABASE]);
   return rowCount === 1;

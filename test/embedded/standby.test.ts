@@ -112,21 +112,26 @@ test("the primary is gone: the standby takes its place with everything that was 
   await bothHave(cluster, [1, 2]);
 });
 
-test("the primary was put back from an older copy: refused, since the standby knows more", async () => {
-  await using folder = withOneVote();
-  copy(folder.node("primary"), join(folder.root, "copy"));
-  {
-    await using cluster = await start(folder);
-    await using client = await toPrimary(cluster);
-    await client.query("CREATE TABLE filler AS SELECT generate_series(1, 500000)");
-    await record(cluster, 2);
-  }
-  rmSync(folder.node("primary"), { recursive: true });
-  renameSync(join(folder.root, "copy"), folder.node("primary"));
-  const error = await failure(start(folder));
-  expect(error.code).toBe("primary_behind_standby");
+for (const [much, rows] of [
+  ["a few bytes", 1],
+  ["more than a segment", 500_000],
+] as const) {
+  test(`the primary was put back from a copy that lacks ${much}: refused, the standby knows more`, async () => {
+    await using folder = withOneVote();
+    copy(folder.node("primary"), join(folder.root, "copy"));
+    {
+      await using cluster = await start(folder);
+      await using client = await toPrimary(cluster);
+      await client.query(`CREATE TABLE filler AS SELECT generate_series(1, ${rows})`);
+      await record(cluster, 2);
+    }
+    rmSync(folder.node("primary"), { recursive: true });
+    renameSync(join(folder.root, "copy"), folder.node("primary"));
+    const error = await failure(start(folder));
+    expect(error.code).toBe("primary_behind_standby");
 
-  rmSync(folder.node("primary"), { recursive: true }); // what the error says to do
-  await using cluster = await start(folder);
-  await bothHave(cluster, [1, 2]);
-});
+    rmSync(folder.node("primary"), { recursive: true }); // what the error says to do
+    await using cluster = await start(folder);
+    await bothHave(cluster, [1, 2]);
+  });
+}
