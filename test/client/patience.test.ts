@@ -13,10 +13,10 @@ test("the server's wish counts, up to the same bound", () => {
 });
 
 test("it is exhausted after its time, and renewed by any final answer", async () => {
-  const patience = new Patience(2_000);
+  const patience = new Patience(1_000);
   // Longer than the patience in all, each far shorter than it.
   for (let i = 0; i < 4; i++) {
-    expect(await patience.pause(1, 600)).toBe(true);
+    expect(await patience.pause(1, 300)).toBe(true);
     patience.progressed();
   }
   expect(await patience.pause(1, 5_000)).toBe(false);
