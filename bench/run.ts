@@ -1,9 +1,11 @@
 /** Urna beside an empty handler and the naive server, one after the other, under the same load generator. */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { type LatencyFigures, latencyFigures } from "../src/cli/load-figures.ts";
 import { thousands } from "../src/cli/progress.ts";
@@ -39,20 +41,32 @@ try {
 /** The naive server uses the same PostgreSQL cluster, while Urna stands idle beside it. */
 async function measureAll(): Promise<Figures[]> {
   const urnaArgs = ["src/main.ts", "dev", "--port", "0", "--data", data];
-  await using _urna = await startPeer(urnaArgs, URNA_READY_TIMEOUT_MS);
-  const dev = readDevFile(data);
-  if (dev === null) throw new Error(`urna dev left no dev.json in ${data}`);
-  const urna = measureUrna();
-  const naive = await measurePeer("naive", ["bench/naive.ts", dev.databaseUrl]);
+  await using dev = await startPeer(urnaArgs, URNA_READY_TIMEOUT_MS);
+  const announced = readDevFile(data);
+  if (announced === null) throw new Error(`urna dev left no dev.json in ${data}`);
+  const urna = await measureUrna(dev.url);
+  const naive = await measurePeer("naive", ["bench/naive.ts", announced.databaseUrl]);
   const empty = await measurePeer("empty", ["bench/empty-handler.ts"]);
   return [urna, naive, empty];
 }
 
-function measureUrna(): Figures {
-  const args = ["src/main.ts", "load", "--data", data, "--seconds", seconds, "--connections", connections];
-  const load = spawnSync(process.execPath, [...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
-  if (load.status !== 0) throw new Error("urna load failed");
-  const { votesPerSecond, latencyMs } = JSON.parse(load.stdout.toString()) as Omit<Figures, "server">;
+/** Through the command, so that the turnout is the judge. Not synchronously: the server's output must be read on. */
+async function measureUrna(url: string): Promise<Figures> {
+  const where = ["--url", url, "--data", data];
+  const args = [
+    "src/main.ts",
+    "load",
+    ...where,
+    "--seconds",
+    seconds,
+    "--connections",
+    connections,
+    "--json",
+  ];
+  const load = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const [output, [status]] = await Promise.all([text(load.stdout), once(load, "exit")]);
+  if (status !== 0) throw new Error("urna load failed");
+  const { votesPerSecond, latencyMs } = JSON.parse(output) as Omit<Figures, "server">;
   return { server: "urna", votesPerSecond, latencyMs };
 }
 

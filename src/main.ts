@@ -4,6 +4,8 @@ import { Command } from "commander";
 import { devCommand } from "./cli/dev.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { electionCommand } from "./cli/election.ts";
+import { isBug } from "./cli/failure.ts";
+import { keysCommand } from "./cli/keys.ts";
 import { loadCommand } from "./cli/load.ts";
 import { recountCommand } from "./cli/recount.ts";
 import { replayCommand } from "./cli/replay.ts";
@@ -15,6 +17,7 @@ const program = new Command("urna")
   .addCommand(devCommand())
   .addCommand(electionCommand())
   .addCommand(tokenCommand())
+  .addCommand(keysCommand())
   .addCommand(replayCommand())
   .addCommand(loadCommand())
   .addCommand(recountCommand())
@@ -24,6 +27,6 @@ for (const command of roleCommands()) program.addCommand(command);
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(`urna: ${(error as Error).message}`);
+  console.error(`urna: ${isBug(error) ? error.stack : (error as Error).message}`);
   process.exitCode = 1;
 }

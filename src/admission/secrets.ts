@@ -49,6 +49,11 @@ export function tokenKey(secret: Buffer): TokenKey {
   return { id: createHash("sha256").update(secret).digest().subarray(0, 4), secret };
 }
 
+/** What a pepper is called where people compare it: 8 bytes that tell it apart and give nothing of it away. */
+export function pepperId(pepper: Buffer): Buffer {
+  return createHash("sha256").update("urna/pepper-id/v1").update(pepper).digest().subarray(0, 8);
+}
+
 /**
  * The pepper of one election, so that a voter's keys in two elections can't be linked, and so that an organiser can
  * be handed one election's pepper without the others'.

@@ -27,6 +27,9 @@ export function mintVoterToken(
   key: TokenKey,
   { electionUuid, voterKey, expiresAtMs }: VoterTokenClaims,
 ): string {
+  if (!(expiresAtMs >= 0 && expiresAtMs <= EXPIRES_AT_MS_MAX + 999)) {
+    throw new RangeError("a token can't name that expiry: it must be from 1970 to 2106-02-07");
+  }
   const bytes = Buffer.alloc(TOKEN_BYTES);
   bytes.writeUInt8(VERSION, 0);
   key.id.copy(bytes, 1);

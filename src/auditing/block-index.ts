@@ -70,11 +70,11 @@ export class BlockIndex {
     return (this.unseenEnd(block) - this.unseenFrom.at(block)) * 8;
   }
 
-  /** Marks a place as seen; false when it was not set or has been seen before. */
+  /** Marks one of the block's places as seen; false when it has been before. */
   see(block: number, index: number): boolean {
     const at = this.unseenFrom.at(block) + (index >> 3);
     const bit = 1 << (index & 7);
-    if (index < 0 || at >= this.unseenEnd(block) || (this.unseenBits.at(at) & bit) === 0) return false;
+    if ((this.unseenBits.at(at) & bit) === 0) return false;
     this.unseenBits.set(at, this.unseenBits.at(at) & ~bit);
     return true;
   }

@@ -2,7 +2,7 @@
 import type { Contest } from "../election/contest.ts";
 
 /** A stream's row: where its next block goes, and the hash of its last one. */
-export type StreamRow = { streamId: number; epoch: number; nextSeq: number; headHash: Buffer };
+export type StreamRow = { streamId: number; nextSeq: number; headHash: Buffer };
 
 /** One partition of the ballots. */
 export type PartitionRow = {

@@ -53,34 +53,41 @@ export type RecountReport = {
   findings: Findings;
 };
 
+/** What every step of one recount works with. */
+type Recounting = {
+  source: RecountSource;
+  frontier: Frontier;
+  /** Those whose ballots are counted. */
+  contests: Contest[];
+  index: BlockIndex;
+  findings: Findings;
+  onProgress: (progress: RecountProgress) => void;
+};
+
 /** Throws {@link RecountImpossibleError}, or what the source throws, when it can't be done. */
 export async function recount(source: RecountSource, options: RecountOptions = {}): Promise<RecountReport> {
   const frontier = await source.frontier();
   const contests = contestsInScope(frontier, options.contestId);
   const findings = new Findings();
-  const index = new BlockIndex();
+  const { onProgress = () => undefined } = options;
+  const recounting = { source, frontier, contests, index: new BlockIndex(), findings, onProgress };
 
-  const blocks = await checkBlocks(source, frontier, contests, index, findings, options);
-  const ballots = await checkBallots(source, frontier, contests, index, findings, options, blocks);
-  reportPlaces(index, contests, findings);
-  reportTallies(contests, blocks.tally, ballots.tally, findings);
-  reportSeals(contests, frontier, findings);
-  const expected = contests.map((contest) => ({ contest, tally: ballots.tally.get(contest.uuid) }));
-  const served =
-    options.results === undefined
-      ? null
-      : await compareServed(expected, options.results, () => hasMoved(source, frontier.streams), findings);
-
+  const blocks = await checkBlocks(recounting);
+  const ballots = await checkBallots(recounting, blocks.tally);
+  reportPlaces(recounting);
+  reportTallies(recounting, blocks.tally, ballots.tally);
+  reportSeals(recounting);
+  const served = await compareResults(recounting, ballots.tally, options.results);
   return {
     clean: findings.total === 0,
     streams: frontier.streams.length,
     blocks: blocks.blocks,
     leaves: blocks.leaves,
-    contests: expected.map(({ contest, tally }) => ({
+    contests: contests.map((contest) => ({
       id: contest.id,
       uuid: contest.uuid,
       final: contest.finalAtMs !== null,
-      counts: countsOf(contest, tally),
+      counts: countsOf(contest, ballots.tally.get(contest.uuid)),
       blocksTally: totalOf(blocks.tally.get(contest.uuid)),
       results: served?.get(contest.uuid) ?? null,
     })),
@@ -95,14 +102,8 @@ function contestsInScope({ contests }: Frontier, id: string | undefined): Contes
   return found;
 }
 
-async function checkBlocks(
-  source: RecountSource,
-  frontier: Frontier,
-  contests: readonly Contest[],
-  index: BlockIndex,
-  findings: Findings,
-  { onProgress }: RecountOptions,
-): Promise<BlocksChecked> {
+async function checkBlocks(recounting: Recounting): Promise<BlocksChecked> {
+  const { source, frontier, contests, index, findings, onProgress } = recounting;
   const inScope = new Set(contests.map(({ ledgerId }) => ledgerId));
   const check = new BlocksCheck(index, findings, frontier.contests, ({ ledgerId }) => inScope.has(ledgerId));
   const total = frontier.streams.reduce((sum, { nextSeq }) => sum + nextSeq - 1, 0);
@@ -110,7 +111,7 @@ async function checkBlocks(
   for (const stream of frontier.streams) {
     await check.checkStream(source, stream, (count) => {
       done += count;
-      onProgress?.({ step: "blocks", done, total });
+      onProgress({ step: "blocks", done, total });
     });
   }
   for (const { streamId, seq } of await source.strayBlocks()) {
@@ -119,26 +120,19 @@ async function checkBlocks(
   return check.checked;
 }
 
-async function checkBallots(
-  source: RecountSource,
-  frontier: Frontier,
-  contests: readonly Contest[],
-  index: BlockIndex,
-  findings: Findings,
-  { contestId, onProgress }: RecountOptions,
-  blocks: BlocksChecked,
-): Promise<BallotsChecked> {
-  const inScope = new Set<number | null>(contests.map(({ ledgerId }) => ledgerId));
-  const partitions = frontier.partitions.filter(
-    ({ contestLedgerId }) => contestId === undefined || inScope.has(contestLedgerId),
+async function checkBallots(recounting: Recounting, blocksTally: Tally): Promise<BallotsChecked> {
+  const { source, frontier, contests, index, findings, onProgress } = recounting;
+  const elsewhere = new Set<number | null>(
+    frontier.contests.filter((contest) => !contests.includes(contest)).map(({ ledgerId }) => ledgerId),
   );
+  const partitions = frontier.partitions.filter(({ contestLedgerId }) => !elsewhere.has(contestLedgerId));
   const check = new BallotsCheck(source, index, findings, frontier);
-  const total = contests.reduce((sum, { uuid }) => sum + totalOf(blocks.tally.get(uuid)), 0);
+  const total = contests.reduce((sum, { uuid }) => sum + totalOf(blocksTally.get(uuid)), 0);
   let done = 0;
   for (const partition of partitions) {
     await check.checkPartition(partition, (count) => {
       done += count;
-      onProgress?.({ step: "ballots", done, total });
+      onProgress({ step: "ballots", done, total });
     });
   }
   const streams = new Map((await source.streams()).map(({ streamId, nextSeq }) => [streamId, nextSeq]));
@@ -149,7 +143,17 @@ async function checkBallots(
   return check.checked;
 }
 
-function reportPlaces(index: BlockIndex, contests: readonly Contest[], findings: Findings): void {
+async function compareResults(
+  { source, frontier, contests, findings }: Recounting,
+  ballotsTally: Tally,
+  results: ResultsReader | undefined,
+): Promise<Map<string, ServedComparison> | null> {
+  if (results === undefined) return null;
+  const expected = contests.map((contest) => ({ contest, tally: ballotsTally.get(contest.uuid) }));
+  return compareServed(expected, results, () => hasMoved(source, frontier.streams), findings);
+}
+
+function reportPlaces({ index, contests, findings }: Recounting): void {
   for (const { streamId, seq, index: at } of index.unseen()) {
     const place = { stream: streamId, seq, index: at };
     findings.add("place_without_ballot", place, "no ballot names this place");
@@ -166,12 +170,7 @@ function reportPlaces(index: BlockIndex, contests: readonly Contest[], findings:
   }
 }
 
-function reportTallies(
-  contests: readonly Contest[],
-  blocks: Tally,
-  ballots: Tally,
-  findings: Findings,
-): void {
+function reportTallies({ contests, findings }: Recounting, blocks: Tally, ballots: Tally): void {
   for (const { id, uuid, finalTally } of contests) {
     const counted = only(uuid, ballots.get(uuid));
     for (const difference of tallyDifferences("ballots", counted, "blocks", only(uuid, blocks.get(uuid)))) {
@@ -184,9 +183,9 @@ function reportTallies(
   }
 }
 
-function reportSeals(contests: readonly Contest[], { partitions }: Frontier, findings: Findings): void {
+function reportSeals({ contests, frontier, findings }: Recounting): void {
   const sealed = new Set(
-    partitions.filter((partition) => partition.sealed).map(({ contestLedgerId }) => contestLedgerId),
+    frontier.partitions.filter((partition) => partition.sealed).map(({ contestLedgerId }) => contestLedgerId),
   );
   for (const { id, ledgerId, sealedAtMs } of contests) {
     if (sealedAtMs === null || sealed.has(ledgerId)) continue;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { Administration } from "../client/administration.ts";
 import type { ContestAnswer } from "../client/contract.ts";
+import { Patience } from "../client/patience.ts";
 import { type ElectionFile, parseElectionFile } from "./election-file.ts";
 import { CommandFailed } from "./failure.ts";
 import { thousands } from "./progress.ts";
@@ -11,6 +12,7 @@ import { renderResults } from "./results-table.ts";
 import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
 
 const CLOSE_POLL_MS = 250;
+const WAIT_GIVE_UP_AFTER_MS = 60_000;
 
 type CommonOptions = TargetOptions & { json?: boolean };
 
@@ -76,6 +78,9 @@ election.yaml (ids make it safe to run again):
       closesAt: 2026-05-09T21:00:00Z`;
 
 async function create(options: CreateOptions): Promise<void> {
+  if (options.file !== undefined && (options.title ?? options.contest) !== undefined) {
+    throw new CommandFailed("say --file, or describe the election with flags, not both");
+  }
   const { election, contests } = options.file === undefined ? fromFlags(options) : fromFile(options.file);
   const urna = new Administration(resolveTarget(options));
   const created = await urna.createElection(election);
@@ -132,13 +137,14 @@ function closeCommand(): Command {
     .option("--wait", "wait until the result is final")
     .addHelpText("after", "\nExample:\n  urna election close song-1 --wait")
     .action(async (contest: string, options: CommonOptions & { wait?: boolean }) => {
-      const urna = new Administration(resolveTarget(options));
+      const patience = options.wait ? new Patience(WAIT_GIVE_UP_AFTER_MS) : null;
+      const urna = new Administration(resolveTarget(options), patience);
       const closed = await urna.close(contest);
       showContest(options.wait ? await waitUntilFinal(urna, closed) : closed, options);
     });
 }
 
-/** For as long as it takes: a contest that cannot be sealed yet is waited for, and Ctrl-C harms nothing. */
+/** For as long as the server answers: a contest that cannot be sealed yet is waited for; Ctrl-C harms nothing. */
 async function waitUntilFinal(urna: Administration, closed: ContestAnswer): Promise<ContestAnswer> {
   const startedAtMs = performance.now();
   let shown = "";

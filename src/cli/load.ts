@@ -17,7 +17,8 @@ import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts
 const OPTIONS = ["Alma", "Brisa", "Cielo", "Duna", "Estela"];
 const OPTIONS_MAX = 9;
 const MINT_GIVE_UP_AFTER_MS = 30_000;
-/** Results follow the ledger within half a second; this is for a machine under load. */
+/** Results follow the ledger within half a second; on a machine under load it may take much longer. */
+const RESULTS_DELAY_MS = 500;
 const TURNOUT_WAIT_MS = 15_000;
 const TURNOUT_POLL_MS = 100;
 
@@ -141,7 +142,7 @@ function secondPrinter(): (measured: Measurement) => void {
   };
 }
 
-/** The turnout once it has caught up with the ballots counted, or the last one seen when it does not. */
+/** The turnout once it has caught up with the ballots counted and had time to go beyond them, or the last one seen. */
 async function settledTurnout(
   urna: Administration,
   contest: string,
@@ -150,11 +151,11 @@ async function settledTurnout(
 ): Promise<number> {
   const durable = warmUp.durable + warmUp.durableLate + measured.durable + measured.durableLate;
   const giveUpAtMs = performance.now() + TURNOUT_WAIT_MS;
-  for (;;) {
-    const { turnout } = await urna.results(contest);
-    if (turnout >= before + durable || performance.now() > giveUpAtMs) return turnout;
+  while ((await urna.results(contest)).turnout < before + durable && performance.now() < giveUpAtMs) {
     await sleep(TURNOUT_POLL_MS);
   }
+  await sleep(RESULTS_DELAY_MS);
+  return (await urna.results(contest)).turnout;
 }
 
 function conclude(options: LoadOptions, contest: ContestAnswer, figures: LoadFigures): void {

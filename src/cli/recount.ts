@@ -6,7 +6,7 @@ import { type RecountProgress, type RecountReport, recount } from "../auditing/r
 import { Administration, CallFailed } from "../client/administration.ts";
 import { openForReading, PostgresRecountSource } from "../postgres/recount-source.ts";
 import { OPTIONS } from "../runtime/options.ts";
-import { CommandFailed } from "./failure.ts";
+import { CommandFailed, isBug } from "./failure.ts";
 import { Progress } from "./progress.ts";
 import { renderRecount } from "./recount-table.ts";
 import { readDevFile } from "./target.ts";
@@ -139,8 +139,4 @@ function jsonOf(report: RecountReport, from: object) {
       first: findings.kept,
     },
   };
-}
-
-function isBug(error: unknown): error is Error {
-  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }

@@ -35,7 +35,7 @@ export function replayCommand(): Command {
     .addOption(
       new Option("--connections <number>", "connections to cast on")
         .env("URNA_CONNECTIONS")
-        .default(64)
+        .default(256)
         .argParser(wholeNumber(1, 4096)),
     )
     .addOption(

@@ -14,9 +14,7 @@ const devFile = z.object({ url: z.url(), adminToken: z.string(), databaseUrl: z.
 
 export function addTargetOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--url <url>", "where Urna answers (default: the running urna dev)").env("URNA_URL"),
-    )
+    .addOption(OPTIONS.url())
     .addOption(new Option("--admin-token <token>", "the server's admin token").env("URNA_ADMIN_TOKEN"))
     .addOption(OPTIONS.data());
 }
@@ -33,8 +31,7 @@ export function resolveTarget(options: TargetOptions): Target {
   if (url !== undefined && options.adminToken !== undefined) return { url, adminToken: options.adminToken };
   const dev = readDevFile(options.data);
   if (dev !== null && options.adminToken === undefined && (url ?? dev.url) === dev.url) {
-    const readAdminTokenAgain = () => readDevFile(options.data)?.adminToken ?? null;
-    return { url: dev.url, adminToken: dev.adminToken, readAdminTokenAgain };
+    return { url: dev.url, adminToken: dev.adminToken };
   }
   const address = url ?? dev?.url;
   if (address !== undefined) return { url: address, adminToken: options.adminToken ?? null };

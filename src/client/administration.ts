@@ -27,23 +27,16 @@ export class CallFailed extends Error {
 }
 
 /** Where an Urna is, and what proves that this client may run its elections. Reading needs no token. */
-export type Target = {
-  url: string;
-  adminToken: string | null;
-  /** Asked when the token is refused: a server that was started again may have drawn another one. */
-  readAdminTokenAgain?: () => string | null;
-};
+export type Target = { url: string; adminToken: string | null };
 
 /** Calls may run concurrently. With patience, calls that can be retried are; without, the first failure is thrown. */
 export class Administration {
   readonly #target: Target;
   readonly #patience: Patience | null;
-  #adminToken: string | null;
 
   constructor(target: Target, patience: Patience | null = null) {
     this.#target = target;
     this.#patience = patience;
-    this.#adminToken = target.adminToken;
   }
 
   createElection(election: ElectionRequest): Promise<ElectionAnswer> {
@@ -106,14 +99,12 @@ export class Administration {
 
   async #call<Answer>(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
-      const adminToken = this.#adminToken;
       try {
-        const answer = await this.#callOnce<Answer>(method, path, body, adminToken);
+        const answer = await this.#callOnce<Answer>(method, path, body);
         this.#patience?.progressed();
         return answer;
       } catch (error) {
         if (!(error instanceof CallFailed)) throw error;
-        if (error.code === "not_authorized" && this.#takeOtherAdminToken(adminToken)) continue;
         if (!error.canRetry) throw error;
         if (this.#patience === null || !(await this.#patience.pause(attempt, error.retryAfterMs)))
           throw error;
@@ -121,18 +112,8 @@ export class Administration {
     }
   }
 
-  /** True when there is one that has not been tried: concurrent calls may have taken it already. */
-  #takeOtherAdminToken(tried: string | null): boolean {
-    if (this.#adminToken === tried) this.#adminToken = this.#target.readAdminTokenAgain?.() ?? tried;
-    return this.#adminToken !== tried;
-  }
-
-  async #callOnce<Answer>(
-    method: "GET" | "POST",
-    path: string,
-    body: unknown,
-    adminToken: string | null,
-  ): Promise<Answer> {
+  async #callOnce<Answer>(method: "GET" | "POST", path: string, body: unknown): Promise<Answer> {
+    const { adminToken } = this.#target;
     const { url } = this.#target;
     let response: Response;
     let text: string;

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { electionPepper, pepperFingerprint, type Secrets, voterKeyOf } from "../admission/secrets.ts";
 import { mintVoterToken } from "../admission/voter-token.ts";
-import { type Contest, contestStateAt } from "../election/contest.ts";
+import type { Contest } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
 import { Problem } from "../runtime/problem.ts";
 import type { ContestStore } from "./store.ts";
@@ -135,11 +135,9 @@ export class Administration {
     );
   }
 
-  /** Contests that people may know of, newest first. */
-  async publicContests(): Promise<Contest[]> {
-    const contests = await this.store.allContests();
-    const nowMs = this.options.now();
-    return contests.filter((contest) => contestStateAt(contest, nowMs) !== "draft").reverse();
+  /** Whether there is a contest that people may know of. */
+  async hasPublicContests(): Promise<boolean> {
+    return (await this.store.newestPublicContests(1)).length > 0;
   }
 }
 

@@ -2,12 +2,14 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type AllowedOrigins, preflight, withCors } from "../http/cors.ts";
 import { type BodyBounds, bearerToken, readBody } from "../http/request.ts";
-import { json } from "../http/respond.ts";
+import { json, jsonText } from "../http/respond.ts";
 import type { Handler, Route } from "../http/server.ts";
 import { Problem } from "../runtime/problem.ts";
 import type { Administration } from "./administration.ts";
 import { contestJson, electionJson } from "./contest-json.ts";
+import type { ContestList } from "./contest-list.ts";
 import type { ContestDirectory } from "./directory.ts";
+import { findContest } from "./find-contest.ts";
 import * as shapes from "./shapes.ts";
 import { close, declareVoid, extend, open, pause, resume } from "./transitions.ts";
 
@@ -70,12 +72,13 @@ export function administrationRoutes(
 }
 
 /** Definitions, for everybody. */
-export function contestRoutes(directory: ContestDirectory, now: () => number): Route[] {
+export function contestRoutes(directory: ContestDirectory, list: ContestList, now: () => number): Route[] {
   const path = "/v1/contests/:contest";
-  const find = async (id: string) => directory.get(id) ?? (await freshOrProblem(directory, id));
   const allowedOrigins = originsAllowedBy(directory);
-  const get: Handler = async (_, { contest = "" }) => json(contestJson(await find(contest), now()));
+  const get: Handler = async (_, { contest = "" }) =>
+    json(contestJson(await findContest(directory, contest), now()));
   return [
+    { method: "GET", path: "/v1/contests", handle: async () => jsonText(await list.text()) },
     withCors({ method: "GET", path, handle: get }, allowedOrigins),
     preflight(path, "GET", allowedOrigins),
   ];
@@ -85,12 +88,6 @@ export function contestRoutes(directory: ContestDirectory, now: () => number): R
 export function originsAllowedBy(directory: ContestDirectory): AllowedOrigins {
   return async (id) =>
     (directory.lastKnown(id) ?? (await directory.fresh(id).catch(() => null)))?.allowedOrigins ?? [];
-}
-
-async function freshOrProblem(directory: ContestDirectory, id: string) {
-  const contest = await directory.fresh(id);
-  if (contest === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
-  return contest;
 }
 
 /** Compares digests, so that the time taken tells nothing of the token. */

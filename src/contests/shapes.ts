@@ -1,10 +1,10 @@
 /** The shapes of administration calls' bodies; the contract's schemas are made from them too. */
 import { z } from "zod";
+import { voterIdFault } from "../admission/voter-id.ts";
 import { EXPIRES_AT_MS_MAX } from "../admission/voter-token.ts";
 import { PUBLIC_ID } from "../election/public-id.ts";
 
 export const VOTERS_MAX = 10_000;
-const VOTER_ID_BYTES_MAX = 512;
 const OPTIONS_MAX = 1_000;
 
 const id = z
@@ -67,10 +67,10 @@ export const contest = z
 const voterId = z
   .string()
   .min(1)
-  .refine((text) => Buffer.byteLength(text) <= VOTER_ID_BYTES_MAX, {
-    message: `a voter id has at most ${VOTER_ID_BYTES_MAX} bytes`,
-  })
-  .refine((text) => text.isWellFormed(), { message: "a voter id must be well-formed Unicode" });
+  .check(({ value, issues }) => {
+    const fault = voterIdFault(value);
+    if (fault !== null) issues.push({ code: "custom", message: fault, input: value });
+  });
 
 export const voterTokens = z.strictObject({
   voters: z.array(voterId).min(1).max(VOTERS_MAX),

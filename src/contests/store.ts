@@ -21,7 +21,8 @@ export interface ContestStore {
   allElections(): Promise<Election[]>;
   /** By public id or uuid; those that do not exist are left out. */
   findContests(ids: readonly string[]): Promise<Contest[]>;
-  allContests(): Promise<Contest[]>;
+  /** Those that are no drafts any more, newest first. */
+  newestPublicContests(contestsMax: number): Promise<Contest[]>;
   /** Decides on the contest's row while nobody else can change it. Null when there is no such contest. */
   changeContest(
     id: string,

@@ -2,7 +2,12 @@
 import { PROBLEMS, Problem, type ProblemCode } from "../runtime/problem.ts";
 
 export function json(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(value), {
+  return jsonText(JSON.stringify(value), status, headers);
+}
+
+/** A value that has been encoded already. */
+export function jsonText(text: string, status = 200, headers: Record<string, string> = {}): Response {
+  return new Response(text, {
     status,
     headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
   });

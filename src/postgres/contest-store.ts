@@ -60,8 +60,8 @@ export class PostgresContestStore implements ContestStore {
     return this.readContests((session) => rows.selectContests(session, possible));
   }
 
-  allContests(): Promise<Contest[]> {
-    return this.readContests((session) => rows.selectAllContests(session));
+  newestPublicContests(contestsMax: number): Promise<Contest[]> {
+    return this.readContests((session) => rows.selectNewestPublicContests(session, contestsMax));
   }
 
   async changeContest(id: string, decide: (contest: Contest) => Transition) {

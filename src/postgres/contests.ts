@@ -91,6 +91,16 @@ export function selectAllContests(session: Session): Promise<Contest[]> {
   return selectContestsWhere(session, "", []);
 }
 
+/** Those that are open or were, or have a time at which they open; newest first. */
+export function selectNewestPublicContests(session: Session, contestsMax: number): Promise<Contest[]> {
+  return selectContestsWhere(
+    session,
+    "WHERE contests.opens_at IS NOT NULL",
+    [contestsMax],
+    "ORDER BY contests.contest_id DESC LIMIT $1",
+  );
+}
+
 /** Closed contests whose drain has ended and that are not final yet. */
 export function selectContestsToFinish(session: Session, closedBeforeMs: number): Promise<Contest[]> {
   return selectContestsWhere(session, "WHERE contests.closes_at <= $1 AND contests.final_at IS NULL", [
@@ -151,7 +161,12 @@ export async function updateFinal(
   );
 }
 
-async function selectContestsWhere(session: Session, where: string, values: unknown[]): Promise<Contest[]> {
+async function selectContestsWhere(
+  session: Session,
+  where: string,
+  values: unknown[],
+  order = "ORDER BY contests.contest_id",
+): Promise<Contest[]> {
   const rows = await session.query<ContestRow>(
     {
       text: `
@@ -163,7 +178,7 @@ async function selectContestsWhere(session: Session, where: string, values: unkn
                (SELECT json_agg(json_build_object('number', number, 'title', options.title) ORDER BY number)
                 FROM options WHERE options.contest_id = contests.contest_id) AS options
         FROM contests JOIN elections USING (election_uuid)
-        ${where} ORDER BY contests.contest_id`,
+        ${where} ${order}`,
     },
     values,
   );

@@ -5,7 +5,7 @@ import type { Session } from "./session.ts";
 export async function selectStreams(session: Session): Promise<StreamRow[]> {
   return session.query<StreamRow>({
     text: `
-      SELECT stream_id AS "streamId", epoch, next_seq AS "nextSeq", head_hash AS "headHash"
+      SELECT stream_id AS "streamId", next_seq AS "nextSeq", head_hash AS "headHash"
       FROM streams ORDER BY stream_id`,
   });
 }

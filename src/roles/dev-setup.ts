@@ -1,5 +1,6 @@
 /** What `urna dev` sets up by itself, so that one command is all there is to do. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MintForContest } from "../admission/open-admission.ts";
 import { parseSecrets, type Secrets } from "../admission/secrets.ts";
@@ -59,9 +60,16 @@ export async function openSecrets(data: string, store: ContestStore, log: Log): 
   return parseSecrets(readSecretsFile(file));
 }
 
+/** The data folder's admin token, drawn once: a replay that outlives a restart goes on with it. */
+export function keptAdminToken(data: string): string {
+  const file = join(data, "admin-token");
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 });
+  return readFileSync(file, "utf8").trim();
+}
+
 /** One contest to try things with, where there is none yet. */
 export async function offerDemo(administration: Administration): Promise<void> {
-  if ((await administration.publicContests()).length > 0) return;
+  if (await administration.hasPublicContests()) return;
   await administration.createElection({ id: "demo", title: "A first try", allowedOrigins: [] });
   await administration.createContest("demo", {
     id: "demo",

@@ -1,12 +1,18 @@
 /** `urna dev`: every role in one process, on an embedded primary and synchronous standby. */
-import { randomBytes } from "node:crypto";
 import { openAdmissionRoute } from "../admission/open-admission.ts";
 import { createLog, type LogFormat } from "../runtime/log.ts";
 import { createMetrics } from "../runtime/metrics.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
-import { announce, mintForContest, offerDemo, openDatabase, openSecrets } from "./dev-setup.ts";
+import {
+  announce,
+  keptAdminToken,
+  mintForContest,
+  offerDemo,
+  openDatabase,
+  openSecrets,
+} from "./dev-setup.ts";
 import { openGateway } from "./gateway.ts";
 import { gateReasons, openLedger } from "./ledger.ts";
 import { serveParts } from "./part.ts";
@@ -30,14 +36,14 @@ export async function runDev(config: DevConfig): Promise<void> {
   const log = createLog(config.logFormat, config.logLevel);
   const metrics = createMetrics();
   const { host, port, data, deadlineMs, lanes, unsafeOverrideGate: overrideGate } = config;
-  const adminToken = config.adminToken ?? randomBytes(24).toString("base64url");
 
   const databaseUrl = await openDatabase(opened, config, log);
   const ledger = openLedger(opened, { databaseUrl, roleName: "dev", log, metrics });
   const secrets = await openSecrets(data, ledger.store, log);
+  const adminToken = config.adminToken ?? keptAdminToken(data);
   const gateway = openGateway(opened, ledger, { ...secrets, lanes, deadlineMs, overrideGate, log, metrics });
   const admin = openAdmin(ledger, { secrets, adminToken, deadlineMs, log });
-  const results = openResults(ledger, { log, metrics });
+  const results = openResults(opened, ledger, { log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));
   const pages = [openAdmission, ...pageRoutes(await buildPages({ openAdmission: true }))];
   await admin.reportOtherPeppers();

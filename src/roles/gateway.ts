@@ -4,6 +4,7 @@ import { Casting } from "../casting/cast.ts";
 import { Lanes } from "../casting/lanes.ts";
 import { castingRoutes } from "../casting/routes.ts";
 import { VoterLimiter } from "../casting/voter-limiter.ts";
+import { ContestList } from "../contests/contest-list.ts";
 import { contestRoutes } from "../contests/routes.ts";
 import type { BodyBounds } from "../http/request.ts";
 import { PostgresStreamWriter } from "../postgres/stream-writer.ts";
@@ -11,7 +12,7 @@ import { Lane } from "../recording/lane.ts";
 import type { Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
-import type { LedgerAccess } from "./ledger.ts";
+import { DIRECTORY_LIFETIME_MS, type LedgerAccess } from "./ledger.ts";
 
 export type GatewayOptions = {
   tokenKeys: readonly TokenKey[];
@@ -26,6 +27,7 @@ export type GatewayOptions = {
 
 const BATCH_BALLOTS_MAX = 2_000;
 const WAITING_BALLOTS_MAX = 20_000;
+const LISTED_CONTESTS_MAX = 100;
 const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
 export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions) {
@@ -33,7 +35,12 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
   gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
   const limiter = new VoterLimiter({ requestsMax: 2_000, windowMs: 10_000, now: Date.now });
-  const { directory, finder } = ledger;
+  const { directory, finder, store } = ledger;
+  const list = new ContestList(store, {
+    lifetimeMs: DIRECTORY_LIFETIME_MS,
+    contestsMax: LISTED_CONTESTS_MAX,
+    now: Date.now,
+  });
   const casting = new Casting({
     tokenKeys: options.tokenKeys,
     directory,
@@ -52,7 +59,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
       },
       onUnexpected: (err) => log.error({ err }, "casting a ballot failed unexpectedly"),
     }),
-    ...contestRoutes(directory, Date.now),
+    ...contestRoutes(directory, list, Date.now),
   ];
   const services: Service[] = [{ name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() }];
   return { routes, services };

@@ -1,4 +1,5 @@
 /** A part of a role: what it answers over HTTP and what it does in the background. Parts are served together. */
+import { openApiRoute } from "../contract/openapi.ts";
 import { type HttpServer, type Route, serve } from "../http/server.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -28,7 +29,7 @@ export async function serveParts(parts: readonly Part[], options: ServeOptions):
     port,
     bodyBytesMax: BODY_BYTES_MAX,
     onUnexpected: (err) => log.error({ err }, "a request failed unexpectedly"),
-    routes: [...parts.flatMap(({ routes }) => routes), ...healthRoutes(metrics, unready)],
+    routes: [...parts.flatMap(({ routes }) => routes), ...healthRoutes(metrics, unready), openApiRoute()],
   });
   try {
     onListening(server);

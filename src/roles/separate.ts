@@ -42,10 +42,10 @@ export function runGateway(config: GatewayConfig): Promise<void> {
 }
 
 export function runResults(config: RoleConfig): Promise<void> {
-  return runRole("results", config, async ({ ledger, log, metrics }) => {
+  return runRole("results", config, async ({ opened, ledger, log, metrics }) => {
     await refusePendingMigrations(config.databaseUrl);
     const pages = pageRoutes(await buildPages({ openAdmission: false }));
-    return [openResults(ledger, { log, metrics }), { routes: pages, services: [] }];
+    return [openResults(opened, ledger, { log, metrics }), { routes: pages, services: [] }];
   });
 }
 

@@ -67,7 +67,7 @@ export class FakeLedger {
   record(streamId: number, offered: readonly Offered[]): BlockRow {
     let stream = this.streams.find((row) => row.streamId === streamId);
     if (stream === undefined) {
-      stream = { streamId, epoch: 1, nextSeq: 1, headHash: GENESIS_HASH };
+      stream = { streamId, nextSeq: 1, headHash: GENESIS_HASH };
       this.streams.push(stream);
     }
     const tally: Tally = new Map();
@@ -143,6 +143,9 @@ export function leafOf(contest: Contest, { selections, nonce }: Pick<BallotRow, 
 
 /** Reads a {@link FakeLedger} in small pieces; `beforeBallots` lets a test record while the recount is under way. */
 export class FakeSource implements RecountSource {
+  /** What partitions say that they may hold; without it, as many ballots as they do. */
+  ballotsMax: number | undefined;
+
   constructor(
     private readonly ledger: FakeLedger,
     private readonly beforeBallots: () => void = () => undefined,
@@ -152,7 +155,7 @@ export class FakeSource implements RecountSource {
     const partitions = [...this.ledger.partitions].map(([contestLedgerId, ballots]) => ({
       name: `ballots_${contestLedgerId}`,
       contestLedgerId,
-      ballotsMax: ballots.length,
+      ballotsMax: this.ballotsMax ?? ballots.length,
       sealed: this.ledger.sealed.has(contestLedgerId),
     }));
     return { streams: await this.streams(), contests: structuredClone(this.ledger.contests), partitions };

@@ -3,6 +3,7 @@ import { type RecountReport, recount } from "../../src/auditing/recount.ts";
 import type { Contest } from "../../src/election/contest.ts";
 import { hostUrls } from "../../src/postgres/connection-string.ts";
 import { openForReading, PostgresRecountSource } from "../../src/postgres/recount-source.ts";
+import type { Session } from "../../src/postgres/session.ts";
 import { eventually } from "../support/eventually.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 import { ballotOf, ballotsOf, RealLedger } from "./real-ledger.ts";
@@ -94,6 +95,37 @@ test("a finished contest is clean, and more ballots in it are found", async () =
   );
   expect(await codesOf(ledger)).toEqual(["final_tally_mismatch", "seal_missing"]);
 });
+
+test("a contest that becomes final while the frontier is being read is judged as it was before", async () => {
+  const { ledger, contest } = await recordedLedger();
+  await using _closing = ledger;
+  await using recorder = await ledger.recorder();
+  await using session = await ledger.session();
+  const finish = async () => {
+    await recorder.record(ballotsOf(contest, 10));
+    await ledger.contests.seal(contest, Date.now());
+    await ledger.contests.publishFinal(contest, Date.now(), (await ledger.contests.tallies(contest)).ballots);
+  };
+  const report = await recount(new PostgresRecountSource(interrupted(session, finish)));
+  expect(report.findings.kept).toEqual([]);
+  expect(report.contests[0]).toMatchObject({ final: false, counts: { ballots: 3_540 } });
+});
+
+/** The session, between whose first and second statement something else happens. */
+function interrupted(session: Session, happens: () => Promise<void>): Session {
+  let statements = 0;
+  const query: Session["query"] = async (...statement) => {
+    if (++statements === 2) await happens();
+    return session.query(...statement);
+  };
+  return new Proxy(session, {
+    get: (target, name) => {
+      if (name === "query") return query;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
 
 const onePlace = "stream_id = 2 AND seq = 3";
 const oneBallot = "block_id = (2::int8 << 32) | 3 AND index = 0";

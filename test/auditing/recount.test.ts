@@ -66,6 +66,22 @@ test("one contest can be counted by itself", async () => {
   );
 });
 
+test("one contest counted by itself is not judged by another's ballots, and by all of its own", async () => {
+  const ledger = ledgerOf({ contests: 2, blocks: [] });
+  ledger.record(1, [
+    { contest: 0, choice: 1, accepted: true },
+    { contest: 1, choice: 1, accepted: true },
+  ]);
+  ledger.partitions.set(2, []);
+  const countOne = () => recount(new FakeSource(ledger), { contestId: "contest-1" });
+  expect((await countOne()).clean).toBe(true);
+  ledger.partitions.set(1, []);
+  expect([...(await countOne()).findings.countByCode.keys()]).toEqual([
+    "block_tally_mismatch",
+    "tally_mismatch",
+  ]);
+});
+
 test("what is recorded while the recount is under way is left to the next one", async () => {
   await fc.assert(
     fc.asyncProperty(history, history, async (past, since) => {
@@ -378,6 +394,21 @@ test("more repeated voters than can be examined are not passed over", async () =
     ["voter_twice", 10_000],
     ["uniqueness_unproved", 1],
   ]);
+});
+
+test("a contest too large for one set of voters is read several times, and counted once", async () => {
+  const ledger = ledgerOf({ contests: 1, blocks: [] });
+  const offered = Array.from({ length: 60 }, () => ({ contest: 0, choice: 1, accepted: true }));
+  for (let i = 0; i < 2; i++) ledger.record(1, offered);
+  const ballots = ledger.ballotRows;
+  for (let i = 0; i < 10; i++) ballots[60 + i]!.voterKey = ballots[i]!.voterKey;
+  let readings = 0;
+  const source = new FakeSource(ledger, () => readings++);
+  source.ballotsMax = 100_000_000;
+  const { findings, contests } = await recount(source);
+  expect([...findings.countByCode]).toEqual([["voter_twice", 10]]);
+  expect(contests).toMatchObject([{ counts: { ballots: 120 } }]);
+  expect(readings).toBe(3 + 1); // three slices, and the look at those suspected
 });
 
 test("findings are counted all, and listed up to a hundred, each with its place", async () => {

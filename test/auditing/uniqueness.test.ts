@@ -48,6 +48,8 @@ test("voters and leaves that repeat are told with both places, in however many s
   for (const bytesMax of [1_000_000, 20_000]) {
     const uniqueness = new Uniqueness(casts.length, bytesMax);
     expect(uniqueness.slices).toBe(bytesMax === 20_000 ? 3 : 1);
+    expect(repetitionsOf(casts.slice(0, 2_000), uniqueness)).toEqual([]);
+    expect(uniqueness.suspicious).toBe(false);
     expect(repetitionsOf(casts, uniqueness)).toEqual(["voter 7 2000", "leaf 1999 2001"]);
   }
 });

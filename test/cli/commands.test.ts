@@ -59,6 +59,9 @@ describe("urna election", () => {
 
   test("flags that do not fit together say what is missing", async () => {
     expect((await urna("election", "create", "--contest", "Best")).stderr).toContain("say --title");
+    expect((await urna("election", "create", "--file", "x.yaml", "--title", "Song")).stderr).toContain(
+      "not both",
+    );
     const orphan = await urna("election", "create", "--title", "Song", "--option", "Alma");
     expect(orphan).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("say --contest") });
     const late = await urna(

@@ -80,6 +80,15 @@ test("another ballot of a voter who has voted is told, and fails the replay", as
   expect(run.stderr).toContain("row 5: refused with 409 already_voted");
 });
 
+test("a refusal that the record does not explain fails the replay", async () => {
+  writeRecords(20);
+  peer.fault = (request) => (request <= 10 ? problem(422, "invalid_ballot") : undefined);
+  const run = await replay("--connections", "1");
+  expect(run.exitCode).toBe(1);
+  // The first ten are a blank ballot, the overvote, and eight that are in order.
+  expect(countsOf(run)).toMatchObject({ refused: { invalid_ballot: 10 }, unexpectedlyRefused: 9 });
+});
+
 test("a file whose options have changed says how to cast into the contest that exists", async () => {
   writeRecords(2);
   await replay();

@@ -32,16 +32,6 @@ test("urna dev's admin token goes to urna dev alone", () => {
   expect(resolveTarget({ data, url: "https://votes.example.org" }).adminToken).toBeNull();
 });
 
-test("an urna dev that started again has its new token found, and no other server's token is sought", () => {
-  writeDev(DEV);
-  const target = resolveTarget({ data });
-  writeDev({ ...DEV, adminToken: "new-token" });
-  expect(target.readAdminTokenAgain?.()).toBe("new-token");
-  for (const given of [{ url: "https://votes.example.org" }, { adminToken: "mine" }]) {
-    expect(resolveTarget({ data, ...given }).readAdminTokenAgain).toBeUndefined();
-  }
-});
-
 test("neither address nor urna dev: says both ways out", () => {
   expect(() => resolveTarget({ data })).toThrow(
     /urna dev.*URNA_URL.*URNA_ADMIN_TOKEN.*dev\.json.*URNA_DATA/s,

@@ -42,22 +42,6 @@ test("a refusal says what was asked, what was answered, and what to do", async (
   expect(error.message).toContain("URNA_ADMIN_TOKEN");
 });
 
-test("a token that is refused is read again, by concurrent calls too, and given up when it is still the same", async () => {
-  let reads = 0;
-  const renewed = new Administration({
-    url: peer.url,
-    adminToken: "old",
-    readAdminTokenAgain: () => {
-      reads++;
-      return ADMIN_TOKEN;
-    },
-  });
-  await Promise.all([renewed.createElection({ title: "A" }), renewed.createElection({ title: "B" })]);
-  expect(reads).toBe(1);
-  const stale = new Administration({ url: peer.url, adminToken: "old", readAdminTokenAgain: () => "old" });
-  expect((await failureOf(stale.createElection({ title: "A" }))).code).toBe("not_authorized");
-});
-
 test("nobody there: says where it looked and how to start one", async () => {
   const nobody = new Administration({ url: "http://127.0.0.1:9", adminToken: null });
   const error = await failureOf(nobody.contest("song"));

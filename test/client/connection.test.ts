@@ -71,6 +71,15 @@ test("a connection closed after its answer is opened again for the next request"
   close();
 });
 
+test("an answer that announces the close is not followed by a request on the same connection", async () => {
+  const closing = ["HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"];
+  using server = piecewiseServer(closing, true);
+  const { exchange, close } = exchanger(server.port);
+  for (let i = 0; i < 3; i++) expect(await exchange()).toEqual({ status: 201, body: "hello" });
+  expect(server.connections()).toBe(3);
+  close();
+});
+
 test("bytes that are not HTTP fail, as sent", async () => {
   using server = piecewiseServer(["220 mail.example.org ESMTP\r\n\r\n"], false);
   const { exchange, close } = exchanger(server.port);

@@ -127,6 +127,22 @@ test("refusals are counted by code, unknown outcomes apart, and a server that is
   expect(measurement.unknown).toBe(8);
 });
 
+test("a caster that rests while one round ends and the next begins casts once in it", async () => {
+  await using peer = await peerWithContest();
+  peer.fault = (request) => {
+    if (request === 1) return problem(503, "not_recorded", { "retry-after": "0.15" });
+    return undefined;
+  };
+  const generator = generatorFor(peer, { connections: 1 });
+  const first = new Measurement();
+  await generator.run(stockOf(10), 100, first);
+  const second = new Measurement();
+  await generator.run(stockOf(200_000), 150, second);
+  generator.close();
+  expect(durableOf(first)).toBe(0);
+  expect(durableOf(second)).toBe(peer.contests.get("load")!.ballots.size);
+});
+
 test("a lost connection makes its ballot unknown and the rest goes on", async () => {
   await using peer = await peerWithContest();
   let proxied = 0;

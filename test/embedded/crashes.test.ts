@@ -1,9 +1,21 @@
 /** Whatever is killed comes back by itself, and what was acknowledged is still there. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { EmbeddedCluster } from "../../src/embedded/cluster.ts";
 import { processesIn } from "../../src/embedded/processes.ts";
 import { eventually } from "../support/eventually.ts";
-import { commandOf, connect, record, recorded, start, TestFolder, TestLog, toPrimary } from "./support.ts";
+import {
+  commandOf,
+  connect,
+  record,
+  recorded,
+  start,
+  TEST_TIMEOUT_MS,
+  TestFolder,
+  TestLog,
+  toPrimary,
+} from "./support.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 const folder = new TestFolder();
 const log = new TestLog();

@@ -1,10 +1,13 @@
 /** What a start finds changed since last time, and what a stop finds in its way. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { start, TestFolder, TestLog, toPrimary } from "./support.ts";
+import { start, TEST_TIMEOUT_MS, TestFolder, TestLog, toPrimary } from "./support.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 const folder = new TestFolder();
 let recorded: { primary: number; standby: number };
@@ -45,15 +48,19 @@ test("a log that has grown too large is put aside", async () => {
 });
 
 test("a pid file that names somebody else's process does not keep a node from starting, nor harm that", async () => {
-  const bystander = Bun.spawn(["sleep", "60"], { cwd: folder.node("primary") });
+  // Of the same user and in the same folder: PostgreSQL itself takes it for a running postmaster.
+  const { uid, gid } = statSync(folder.node("primary"));
+  const bystander = spawn("sleep", ["60"], { cwd: folder.node("primary"), uid, gid });
   try {
     const file = join(folder.node("primary"), "postmaster.pid");
-    await Bun.write(file, `${bystander.pid}\n${folder.node("primary")}\n`);
+    writeFileSync(file, `${bystander.pid}\n${folder.node("primary")}\n`);
     await using _cluster = await start(folder);
     expect(bystander.exitCode).toBeNull();
+    expect(bystander.signalCode).toBeNull();
   } finally {
+    const exit = once(bystander, "exit");
     bystander.kill();
-    await bystander.exited;
+    await exit;
   }
 });
 

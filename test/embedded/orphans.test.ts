@@ -1,5 +1,5 @@
 /** However the process that owns a cluster dies, PostgreSQL does not stay behind, and the next start carries on. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../support/eventually.ts";
-import { record, recorded, start, TestFolder, TestLog, toPrimary } from "./support.ts";
+import { record, recorded, start, TEST_TIMEOUT_MS, TestFolder, TestLog, toPrimary } from "./support.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 const GONE_WITHIN_MS = 10_000;
 

@@ -1,10 +1,21 @@
 /** What keeps a cluster from starting: told at once, by a stable code and a text that says what to do. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findBinaries } from "../../src/embedded/binaries.ts";
-import { failure, record, recorded, start, TestFolder, TestLog, toPrimary } from "./support.ts";
+import {
+  failure,
+  record,
+  recorded,
+  start,
+  TEST_TIMEOUT_MS,
+  TestFolder,
+  TestLog,
+  toPrimary,
+} from "./support.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 const isRoot = process.getuid?.() === 0;
 

@@ -1,11 +1,13 @@
 /** As whom PostgreSQL runs, each case in a copy of the program in a place of its own. Needs root. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { TestFolder } from "./support.ts";
+import { TEST_TIMEOUT_MS, TestFolder } from "./support.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 const NOBODY = { uid: 65534, gid: 65534 };
 const REPOSITORY = join(import.meta.dir, "../..");
@@ -16,7 +18,7 @@ const asRoot = test.skipIf(process.getuid?.() !== 0 || process.platform !== "lin
 
 function copyProgram(to: string): string {
   const packages = PACKAGES.map((name) => `node_modules/${name}`).join(" ");
-  const script = `mkdir "$1" && cp -a --parents src package.json test/embedded/owner.ts ${packages} "$1" && cp "$2" "$1/bun"`;
+  const script = `mkdir "$1" && cp -a --parents src package.json test/embedded/owner.ts ${packages} "$1" && { ln "$2" "$1/bun" || cp "$2" "$1/bun"; } 2>/dev/null`;
   const copied = spawnSync("/bin/sh", ["-c", script, "sh", to, process.execPath], { cwd: REPOSITORY });
   expect(copied.stderr.toString()).toBe("");
   return join(to, "test/embedded/owner.ts");

@@ -1,5 +1,7 @@
-import { expect, test } from "bun:test";
-import { start, TestFolder, toPrimary, toStandby } from "./support.ts";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { start, TEST_TIMEOUT_MS, TestFolder, toPrimary, toStandby } from "./support.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 const DURABLE = {
   synchronous_commit: "on",

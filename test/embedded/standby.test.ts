@@ -1,9 +1,21 @@
 /** The standby is made anew when it cannot follow, and takes the primary's place when that is gone. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EmbeddedCluster } from "../../src/embedded/cluster.ts";
-import { failure, record, recorded, start, TestFolder, TestLog, toPrimary, toStandby } from "./support.ts";
+import {
+  failure,
+  record,
+  recorded,
+  start,
+  TEST_TIMEOUT_MS,
+  TestFolder,
+  TestLog,
+  toPrimary,
+  toStandby,
+} from "./support.ts";
+
+setDefaultTimeout(TEST_TIMEOUT_MS);
 
 const REMADE = "the PostgreSQL standby cannot follow the primary; making it anew";
 

@@ -13,8 +13,12 @@ import { join } from "node:path";
 import pg from "pg";
 import { type EmbeddedCluster, startEmbeddedCluster } from "../../src/embedded/cluster.ts";
 import type { EmbeddedError } from "../../src/embedded/errors.ts";
+import { signal } from "../../src/embedded/processes.ts";
 import type { Settings } from "../../src/embedded/settings.ts";
 import { eventually } from "../support/eventually.ts";
+
+/** For setDefaultTimeout: a cluster's first start takes seconds on a busy machine, and some tests start several. */
+export const TEST_TIMEOUT_MS = 60_000;
 
 export type LogLine = { level: "info" | "warn" | "error"; message: string; details: object };
 
@@ -59,7 +63,7 @@ export class TestFolder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const leaked = this.processes();
-    for (const pid of leaked) process.kill(pid, "SIGKILL");
+    for (const pid of leaked) signal(pid, "SIGKILL");
     await eventually("no process is left in the test's folder", () => this.processes().length === 0);
     rmSync(this.root, { recursive: true, force: true });
     if (leaked.length > 0) throw new Error(`leaked processes: ${leaked.join(", ")}`);

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 export async function eventually<Answer>(
   what: string,
   ask: () => Answer | Promise<Answer>,
-  timeoutMs = 15_000,
+  timeoutMs = 30_000,
 ): Promise<Answer> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown;

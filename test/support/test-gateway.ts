@@ -4,6 +4,7 @@ import { parseSecrets, type SecretsText } from "../../src/admission/secrets.ts";
 import { drawSecrets } from "../../src/admission/secrets-file.ts";
 import type { ContestDefinition } from "../../src/contests/administration.ts";
 import { open } from "../../src/contests/transitions.ts";
+import { openApiRoute } from "../../src/contract/openapi.ts";
 import type { Contest } from "../../src/election/contest.ts";
 import { serve } from "../../src/http/server.ts";
 import { openAdmin } from "../../src/roles/admin.ts";
@@ -49,11 +50,12 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
   });
   const admin = openAdmin(ledger, { secrets, adminToken: ADMIN_TOKEN, deadlineMs, log });
   const unexpected: unknown[] = [];
+  const routes = [...gateway.routes, ...admin.routes, openApiRoute()];
   const server = serve({
     hostname: "127.0.0.1",
     port: 0,
     bodyBytesMax: 16 * 1024 * 1024,
-    routes: [...gateway.routes, ...admin.routes],
+    routes,
     onUnexpected: (error) => unexpected.push(error),
   });
   opened.defer(() => server.stop());
@@ -78,6 +80,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     databaseUrl,
     ledger,
     secrets,
+    metrics,
+    routes,
     administration: admin.administration,
     /** Errors that no problem code stands for; a test that expects none should say so. */
     unexpected,
