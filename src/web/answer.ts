@@ -11,6 +11,9 @@ const REFUSALS = [
   "invalid_ballot",
 ] as const;
 
+/** Malformed, too large, not JSON, not a ballot: what this page sent stays that however often it is sent. */
+const NEVER_A_BALLOT = [400, 413, 415, 422];
+
 export type Refusal = Omit<WireProblem, "code"> & { code: (typeof REFUSALS)[number] };
 
 export type Answer =
@@ -48,10 +51,10 @@ export function readAnswer(response: ReadResponse, nonce: string): Answer {
   if (status === 503 && code === "not_recorded") {
     return { kind: "not_recorded", cause: "overloaded", retryAfterMs };
   }
-  if (status >= 400 && status < 500 && typeof code === "string") {
-    const known = REFUSALS.find((refusal) => refusal === code);
-    // 400, 413, 415 and codes of a later contract: this page cannot make such a ballot acceptable by repeating it.
-    return { kind: "refused", refusal: { ...problem, code: known ?? "invalid_ballot" } };
+  const known = REFUSALS.find((refusal) => refusal === code);
+  if (known !== undefined) return { kind: "refused", refusal: { ...problem, code: known } };
+  if (NEVER_A_BALLOT.includes(status) && typeof code === "string") {
+    return { kind: "refused", refusal: { ...problem, code: "invalid_ballot" } };
   }
   return { kind: "unknown", retryAfterMs };
 }

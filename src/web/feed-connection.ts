@@ -3,14 +3,13 @@
  * because EventSource hides pings and statuses: a quiet contest and a dead connection would look the same.
  */
 import { readRetryAfterMs } from "./answer.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
+import { backoffMs } from "./backoff.ts";
 import { EventStreamReader } from "./event-stream.ts";
 import type { Feed, FeedEvent } from "./live-feed.ts";
 
 /** The server pings every 15 s: with not a byte in this time the connection is dead, whatever TCP believes. */
 const SILENCE_MS_MAX = 40_000;
-const REOPEN: Backoff = { firstMs: 1_000, mostMs: 30_000 };
-const REOPEN_CROWDED: Backoff = { firstMs: 15_000, mostMs: 60_000 };
+const REOPEN = { firstMs: 1_000, mostMs: 30_000 };
 
 /**
  * Follows the stream at `path` until the feed has ended. `follow` takes an event and returns the feed after it.
@@ -24,11 +23,9 @@ export async function keepFollowing(path: string, follow: (event: FeedEvent) => 
       gotResults ||= feed.connection === "live";
       return feed;
     });
-    const feed = follow({ event: "broken" });
-    if (feed.connection === "ended") return;
+    if (follow({ event: "broken" }).connection === "ended") return;
     failures = gotResults ? 1 : failures + 1;
-    const backoff = feed.goodbye === "too_many_viewers" ? REOPEN_CROWDED : REOPEN;
-    const waitMs = backoffMs(backoff, failures + 1, retryAfterMs, Math.random());
+    const waitMs = backoffMs(REOPEN, failures + 1, retryAfterMs, Math.random());
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }

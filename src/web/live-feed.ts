@@ -1,12 +1,11 @@
 /** The live feed: what a viewer's page knows of a contest's results, and how sure it may be that it is current. */
 import type { ServerEvent } from "./event-stream.ts";
 import { NO_PACE, type Pace, paceOfHistory, paceWith } from "./pace.ts";
-import type { GoodbyeReason, WireHistory, WireResults } from "./wire.ts";
+import type { WireHistory, WireResults } from "./wire.ts";
 
 export type Feed = {
   /** `ended`: the results are final, nothing more will come. */
   connection: "connecting" | "live" | "lost" | "ended";
-  goodbye: GoodbyeReason | null;
   results: WireResults | null;
   /** When the server was last heard, by this device's clock: until then the figures were current. */
   heardAtMs: number | null;
@@ -27,7 +26,6 @@ export type FeedEvent =
 
 export const NEW_FEED: Feed = {
   connection: "connecting",
-  goodbye: null,
   results: null,
   heardAtMs: null,
   clockOffsetMs: 0,
@@ -60,9 +58,8 @@ function served(feed: Feed, { event, data }: ServerEvent, nowMs: number): Feed {
       return { ...feed, pace: paceOfHistory(JSON.parse(data) as WireHistory) };
     case "results":
       return withResults(feed, JSON.parse(data) as WireResults, nowMs);
-    case "goodbye":
-      return { ...feed, goodbye: (JSON.parse(data) as { reason: GoodbyeReason }).reason };
     default:
+      // A goodbye too: its reason concerns the server alone, the end of the connection says the rest.
       return feed;
   }
 }
@@ -72,7 +69,6 @@ function withResults(feed: Feed, results: WireResults, nowMs: number): Feed {
   return {
     ...feed,
     connection: results.final ? "ended" : "live",
-    goodbye: null,
     results,
     heardAtMs: nowMs,
     clockOffsetMs: Date.parse(results.asOf) - nowMs,

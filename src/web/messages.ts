@@ -16,7 +16,7 @@ const KEEP_OPEN = "Keep this page open: this browser does not let it keep your b
 const ONCE = "Sending it again is safe: a ballot counts once.";
 
 /** The message for a ballot; null while there is none. `kept`: whether the ballot would outlive the page. */
-export function castingMessage(casting: Casting, kept: boolean, nowMs: number): Message | null {
+export function castingMessage(casting: Casting, kept: boolean): Message | null {
   const closing = kept ? SAFE_TO_CLOSE : KEEP_OPEN;
   switch (casting.phase) {
     case "idle":
@@ -26,11 +26,11 @@ export function castingMessage(casting: Casting, kept: boolean, nowMs: number): 
       if (casting.attempt === 1) return { tone: "busy", title: "Sending your ballot…", text: closing };
       return { tone: "busy", title: "Not recorded yet: still trying", text: `${closing} ${ONCE}` };
     case "waiting":
-      if (casting.unknownAtMs !== null) return inDoubt(causeText(casting.cause, nowMs), closing);
+      if (casting.unknownAtMs !== null) return inDoubt(causeText(casting.cause), closing);
       return {
         tone: "busy",
         title: "Not recorded yet: still trying",
-        text: `${causeText(casting.cause, nowMs)} ${closing} ${ONCE}`,
+        text: `${causeText(casting.cause)} ${closing} ${ONCE}`,
       };
     case "accepted":
       return {
@@ -53,7 +53,7 @@ export function castingMessage(casting: Casting, kept: boolean, nowMs: number): 
         text: "Another ballot of yours was recorded in this contest before, and it counts. This one does not.",
       };
     case "refused":
-      return refusalMessage(casting.refusal, nowMs);
+      return refusalMessage(casting.refusal);
   }
 }
 
@@ -66,18 +66,22 @@ function inDoubt(cause: string, closing: string): Message {
   };
 }
 
-function causeText(cause: WaitingCause, nowMs: number): string {
+function causeText(cause: WaitingCause): string {
   if (cause === "unknown") return "";
   if (cause === "overloaded") return "Very many people are voting right now.";
-  if (cause === "rate_limited") return "Too many attempts came from your network.";
-  return `The server now says: ${refusalMessage(cause, nowMs).title}.`;
+  if (cause === "rate_limited") return "Too many attempts came at once.";
+  return `The server now says: ${refusalMessage(cause).title}.`;
 }
 
 /** None of these ballots counts: a refusal that leaves doubt is not told as one. */
-export function refusalMessage(refusal: Refusal, nowMs: number): Message {
+export function refusalMessage(refusal: Refusal): Message {
   switch (refusal.code) {
     case "contest_not_open":
-      return notOpenMessage(refusal, nowMs);
+      return {
+        tone: "wait",
+        title: "This contest takes no ballots now",
+        text: `Your ballot is not recorded${refusal.detail ? `: ${refusal.detail}` : ""}.`,
+      };
     case "invalid_token":
       return {
         tone: "bad",
@@ -100,27 +104,7 @@ export function refusalMessage(refusal: Refusal, nowMs: number): Message {
       return {
         tone: "bad",
         title: "This is not a valid ballot",
-        text: `Your ballot is not recorded. ${refusal.detail ?? "Choose again."}`,
-      };
-  }
-}
-
-/** A gateway that gives no reason, or one that this page does not know, still means "not now". */
-function notOpenMessage(refusal: Refusal, nowMs: number): Message {
-  const not = "Your ballot is not recorded.";
-  const opensAtMs = Date.parse(refusal.opensAt ?? "");
-  switch (refusal.reason) {
-    case "paused":
-      return { tone: "wait", title: "Voting is paused", text: `${not} You can vote when it goes on.` };
-    case "closed":
-      return { tone: "bad", title: "Voting has closed", text: `${not} It arrived after the close.` };
-    case "void":
-      return { tone: "bad", title: "This contest was declared void", text: not };
-    default:
-      return {
-        tone: "wait",
-        title: "Voting is not open",
-        text: Number.isNaN(opensAtMs) ? not : `${not} Voting opens at ${formatInstant(opensAtMs, nowMs)}.`,
+        text: `Your ballot is not recorded${refusal.detail ? `: ${refusal.detail}` : ""}.`,
       };
   }
 }

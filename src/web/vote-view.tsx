@@ -95,8 +95,15 @@ function Body({ state, contest, actions, formShown }: BodyProps) {
 /** What the voter must know before anything else; null when it is time to choose. */
 function messageOf(state: VoteState): Message | null {
   const { contest, standing, problem, voter } = state;
-  const casting = castingMessage(state.casting, state.kept, state.nowMs);
-  if (casting !== null) return casting;
+  const notOpen =
+    contest === null || standing === null ? null : standingMessage(contest, standing, state.nowMs);
+  const casting = castingMessage(state.casting, state.kept);
+  if (casting !== null) {
+    const refusal = state.casting.phase === "refused" ? state.casting.refusal.code : null;
+    // By now the page may know better than the refusal why, and until when.
+    if (refusal !== "contest_not_open" || notOpen === null) return casting;
+    return { ...notOpen, text: `Your ballot is not recorded. ${notOpen.text}` };
+  }
   if (problem === "missing") {
     return { tone: "bad", title: "There is no such contest", text: "Check the address of this page." };
   }
@@ -108,7 +115,6 @@ function messageOf(state: VoteState): Message | null {
     };
   }
   if (contest === null || standing === null) return { tone: "busy", title: "Loading the ballot…", text: "" };
-  const notOpen = standingMessage(contest, standing, state.nowMs);
   if (notOpen !== null) return notOpen;
   switch (voter) {
     case "known":

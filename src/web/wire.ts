@@ -39,8 +39,6 @@ export type WireResults = {
 /** Turnout at past instants, oldest first: the last one at `endsAt`, the others `intervalMs` apart. */
 export type WireHistory = { intervalMs: number; endsAt: string; turnout: number[] };
 
-export type GoodbyeReason = "slow_viewer" | "shutting_down" | "too_many_viewers";
-
 /** The receipt of a ballot that is on its way to the ledger. */
 export type AcceptedReceipt = Pick<Receipt, "contest" | "leaf" | "nonce" | "selections"> & {
   partition: number;
@@ -52,10 +50,8 @@ export type AcceptedReceipt = Pick<Receipt, "contest" | "leaf" | "nonce" | "sele
 export type WireProblem = {
   code: string;
   title?: string;
+  /** One sentence for people, without a capital. */
   detail?: string;
-  /** With `contest_not_open`: why, and from when it will be. */
-  reason?: string;
-  opensAt?: string | null;
 };
 
 /** Narrows parsed JSON of unknown shape to an object whose members can be looked at. */

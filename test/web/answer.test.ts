@@ -34,7 +34,16 @@ describe("a ballot's answer", () => {
     });
   });
 
-  test.each([400, 413, 415])("%d, whatever its code, is an invalid ballot", (status) => {
+  test.each([
+    [408, "request_timeout"],
+    [404, "no_such_page"],
+    [405, "method_not_allowed"],
+    [503, "not_available"],
+  ])("%d %s does not speak of the ballot, and settles nothing", (status, code) => {
+    expect(read(status, { code }).kind).toBe("unknown");
+  });
+
+  test.each([400, 413, 415, 422])("%d, whatever its code, is an invalid ballot", (status) => {
     expect(read(status, { code: "something" })).toMatchObject({ refusal: { code: "invalid_ballot" } });
   });
 

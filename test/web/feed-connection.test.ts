@@ -114,13 +114,13 @@ test("a server that says when to come back is not asked before", async () => {
   expect(opened).toHaveLength(2);
 });
 
-test("a server with too many viewers is left alone for longer", async () => {
+test("a server that has no room is asked ever less often", async () => {
+  refusals = Array.from({ length: 40 }, () => new Response("", { status: 503 }));
   start();
   await pass(0);
-  opened[0]!.write(`event: goodbye\ndata: {"reason":"too_many_viewers"}\n\n`);
-  opened[0]!.close();
-  await pass(7_499);
-  expect(opened).toHaveLength(1);
-  await pass(7_501);
-  expect(opened).toHaveLength(2);
+  for (let second = 0; second < 60; second++) await pass(1_000);
+  const inTheFirstMinute = opened.length;
+  for (let second = 0; second < 60; second++) await pass(1_000);
+  expect(inTheFirstMinute).toBeLessThanOrEqual(10);
+  expect(opened.length - inTheFirstMinute).toBeLessThanOrEqual(4);
 });

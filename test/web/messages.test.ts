@@ -22,7 +22,7 @@ const waiting = (cause: WaitingCause, unknownAtMs: number | null): Casting => ({
   cause,
   delayMs: 0,
 });
-const told = (casting: Casting, kept = true) => castingMessage(casting, kept, 0)!;
+const told = (casting: Casting, kept = true) => castingMessage(casting, kept)!;
 
 test.each([
   [{ phase: "sending", ballot, attempt: 1, unknownAtMs: null } as Casting, "busy", "Sending"],
@@ -45,7 +45,7 @@ describe("doubt", () => {
     { code: "wrong_election" },
     { code: "no_such_contest" },
     { code: "invalid_ballot" },
-    { code: "contest_not_open", reason: "closed" },
+    { code: "contest_not_open", detail: "this contest is closed" },
   ];
   const states: Casting[] = [
     ...causes.map((cause) => waiting(cause, 1)),
@@ -67,13 +67,11 @@ test("closing the page is called safe only where the ballot is kept", () => {
 
 test.each([
   [
-    { code: "contest_not_open", reason: "not_yet", opensAt: "2026-05-01T20:00:00.000Z" },
-    "not open",
-    "opens at",
+    { code: "contest_not_open", detail: "this contest is closed" },
+    "no ballots now",
+    "this contest is closed",
   ],
-  [{ code: "contest_not_open", reason: "paused" }, "paused", "goes on"],
-  [{ code: "contest_not_open", reason: "closed" }, "closed", "after the close"],
-  [{ code: "contest_not_open" }, "not open", "not recorded"],
+  [{ code: "contest_not_open" }, "no ballots now", "not recorded."],
   [{ code: "invalid_token" }, "not valid", "newest"],
   [{ code: "wrong_election" }, "another election", "this election"],
   [{ code: "no_such_contest" }, "no such contest", "address"],
@@ -83,6 +81,6 @@ test.each([
     "select one option only",
   ],
 ] as [Refusal, string, string][])("%o is told with its reason", (refusal, title, text) => {
-  expect(refusalMessage(refusal, 0).title).toContain(title);
-  expect(refusalMessage(refusal, 0).text).toContain(text);
+  expect(refusalMessage(refusal).title).toContain(title);
+  expect(refusalMessage(refusal).text).toContain(text);
 });
