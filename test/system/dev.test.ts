@@ -96,24 +96,9 @@ test(
     const at = (role: keyof typeof ports) => `http://127.0.0.1:${ports[role]}`;
     const children = [await start("admin"), await start("gateway"), await start("results")];
     const admin = ["--url", at("admin"), "--admin-token", environment.URNA_ADMIN_TOKEN];
-    await runUrna(
-      "election",
-      "create",
-      "--id",
-      "show",
-      "--title",
-      "The show",
-      "--contest",
-      "Who?",
-      "--contest-id",
-      "who",
-      "--option",
-      "A",
-      "--option",
-      "B",
-      "--open",
-      ...admin,
-    );
+    const create = ["--id", "show", "--title", "The show", "--contest", "Who?", "--contest-id", "who"];
+    await runUrna("election", "create", ...create, "--option", "A", "B", ...admin);
+    await runUrna("election", "open", "who", ...admin);
     const { stdout: token } = await runUrna("token", "mint", "--election", "show", "--voter", "v1", ...admin);
     const answer = await fetch(`${at("gateway")}/v1/contests/who/ballots`, {
       method: "POST",
