@@ -24,7 +24,9 @@ export function openAdmissionRoute(mint: MintForContest): Route {
       const browser = known ?? randomUUID();
       const token = await mint(contest, `browser:${browser}`);
       const cookie = `${COOKIE}=${browser}; Path=/; Max-Age=${YEAR_SECONDS}; HttpOnly; SameSite=Lax`;
-      return json({ token }, 200, { "set-cookie": cookie });
+      const response = json({ token });
+      response.headers.set("set-cookie", cookie);
+      return response;
     },
   };
 }

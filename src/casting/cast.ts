@@ -29,8 +29,8 @@ export type CastingParts = {
   now: () => number;
 };
 
-/** A ballot that the ledger has: `isNew` when this very request recorded it. */
-export type CastResult = { ballot: RecordedBallot; contest: Contest; isNew: boolean };
+/** A ballot that the ledger has, and its leaf: `isNew` when this very request recorded it. */
+export type CastResult = { ballot: RecordedBallot; leaf: Buffer; contest: Contest; isNew: boolean };
 
 type Voter = VoterTokenClaims & { hasExpired: boolean };
 
@@ -49,8 +49,9 @@ export class Casting {
     this.admit(voter);
     const open = voter.hasExpired ? undefined : await this.ifOpen(contest, arrivedAtMs);
     if (open === undefined) return this.answerFromLedger(contest, voter, request);
-    const verdict = await this.parts.lanes.cast(ballotOf(open, voter, request), request);
-    return resultOf(verdict, open, this.parts.now());
+    const ballot = ballotOf(open, voter, request);
+    const verdict = await this.parts.lanes.cast(ballot, request);
+    return resultOf(verdict, open, this.parts.now(), ballot.leaf);
   }
 
   /** The voter's own ballot, as the ledger has it on a standby too. */
@@ -60,7 +61,7 @@ export class Casting {
     this.admit(voter);
     this.refuseExpiredOnceFinal(contest, voter);
     const row = await this.row(contest, voter);
-    if (row !== undefined) return { ballot: row, contest, isNew: false };
+    if (row !== undefined) return { ballot: row, leaf: leafOf(contest, row), contest, isNew: false };
     if (voter.hasExpired) throw expired();
     throw new Problem("no_such_ballot", "no ballot of this voter is recorded in this contest");
   }
@@ -85,12 +86,11 @@ export class Casting {
     if (voter.hasExpired && contestStateAt(contest, this.parts.now()) === "final") throw expired();
   }
 
-  private async contest(contestId: string, voter: Voter): Promise<Contest> {
-    const contest = this.parts.directory.get(contestId) ?? (await this.fresh(contestId));
-    if (contest.electionUuid !== voter.electionUuid) {
-      throw new Problem("wrong_election", "this voter token is for another election than this contest's");
-    }
-    return contest;
+  /** At once where the directory knows. */
+  private contest(contestId: string, voter: Voter): Contest | Promise<Contest> {
+    const known = this.parts.directory.get(contestId);
+    if (known !== undefined) return ofElection(known, voter);
+    return this.fresh(contestId).then((contest) => ofElection(contest, voter));
   }
 
   private async fresh(contestId: string): Promise<Contest> {
@@ -101,10 +101,11 @@ export class Casting {
   }
 
   /** The contest if it takes a ballot that arrived then; what was known a moment ago never refuses one. */
-  private async ifOpen(contest: Contest, arrivedAtMs: number): Promise<Contest | undefined> {
+  private ifOpen(contest: Contest, arrivedAtMs: number): Contest | Promise<Contest | undefined> {
     if (takesBallotsAt(contest, arrivedAtMs)) return contest;
-    const current = await this.fresh(contest.id);
-    return takesBallotsAt(current, arrivedAtMs) ? current : undefined;
+    return this.fresh(contest.id).then((current) =>
+      takesBallotsAt(current, arrivedAtMs) ? current : undefined,
+    );
   }
 
   /** For ballots that can't be recorded any more: whoever is recorded already gets the receipt all the same. */
@@ -114,7 +115,8 @@ export class Casting {
     const nowMs = this.parts.now();
     if (row !== undefined) return resultOf(verdictOnRow(request, row), contest, nowMs);
     if (voter.hasExpired) throw expired();
-    return resultOf({ verdict: "contest_not_open" }, this.parts.directory.get(contest.id) ?? contest, nowMs);
+    const current = this.parts.directory.get(contest.id) ?? contest;
+    return resultOf({ verdict: "contest_not_open" }, current, nowMs);
   }
 
   private async row(contest: Contest, voter: Voter): Promise<RecordedBallot | undefined> {
@@ -134,8 +136,17 @@ export class Casting {
   }
 }
 
+function ofElection(contest: Contest, voter: Voter): Contest {
+  if (contest.electionUuid === voter.electionUuid) return contest;
+  throw new Problem("wrong_election", "this voter token is for another election than this contest's");
+}
+
 function expired(): Problem {
   return new Problem("invalid_token", "this voter token has expired");
+}
+
+function leafOf(contest: Contest, { selections, nonce }: Pick<Ballot, "selections" | "nonce">): Buffer {
+  return ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(selections), nonce);
 }
 
 function ballotOf(contest: Contest, voter: Voter, request: CastRequest): Ballot {
@@ -146,15 +157,19 @@ function ballotOf(contest: Contest, voter: Voter, request: CastRequest): Ballot 
     voterKey: voter.voterKey,
     selections: request.selections,
     nonce,
-    leaf: ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(request.selections), nonce),
+    leaf: leafOf(contest, { selections: request.selections, nonce }),
   };
 }
 
-function resultOf(verdict: Verdict, contest: Contest, nowMs: number): CastResult {
+/** `castLeaf` is that of the ballot that was cast, which need not be hashed again when it is the one recorded. */
+function resultOf(verdict: Verdict, contest: Contest, nowMs: number, castLeaf?: Buffer): CastResult {
   switch (verdict.verdict) {
     case "recorded":
-    case "repeated":
-      return { ballot: verdict.ballot, contest, isNew: verdict.verdict === "recorded" };
+    case "repeated": {
+      const isNew = verdict.verdict === "recorded";
+      const leaf = isNew && castLeaf !== undefined ? castLeaf : leafOf(contest, verdict.ballot);
+      return { ballot: verdict.ballot, leaf, contest, isNew };
+    }
     case "already_voted":
       throw new Problem(
         "already_voted",

@@ -23,8 +23,9 @@ export function parseBallot(contest: Contest, body: string): CastRequest {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new Problem("invalid_ballot", 'a ballot is an object such as {"selections":[1]}');
   }
-  const { selections, nonce, ...others } = value as Record<string, unknown>;
-  const [unknown] = Object.keys(others);
+  const { selections, nonce } = value as Record<string, unknown>;
+  const fields = Object.keys(value);
+  const unknown = fields.find((field) => field !== "selections" && field !== "nonce");
   if (unknown !== undefined) {
     throw new Problem(
       "invalid_ballot",
@@ -34,7 +35,7 @@ export function parseBallot(contest: Contest, body: string): CastRequest {
   const fault = selectionsFault(contest, selections);
   if (fault !== null) throw new Problem("invalid_ballot", fault);
   const clientNonce = nonce === undefined ? null : parseNonce(nonce);
-  if (body.split(":").length > Object.keys(value).length + 1) {
+  if (body.split(":").length > fields.length + 1) {
     throw new Problem("invalid_ballot", "a field is there twice");
   }
   return { selections: selections as number[], clientNonce };

@@ -2,13 +2,10 @@
 import type { ContestDirectory } from "../contests/directory.ts";
 import { originsAllowedBy } from "../contests/routes.ts";
 import type { Receipt } from "../election/receipt.ts";
-import { encodeSelections } from "../election/selections.ts";
 import { preflight, withCors } from "../http/cors.ts";
 import { type BodyBounds, bearerToken, readJsonBody } from "../http/request.ts";
 import { failure, json } from "../http/respond.ts";
 import type { Handler, Route } from "../http/server.ts";
-import { ballotLeaf } from "../ledger/leaf.ts";
-import { uuidToBytes } from "../ledger/uuid.ts";
 import { Problem, type ProblemCode } from "../runtime/problem.ts";
 import type { Casting, CastResult } from "./cast.ts";
 
@@ -59,8 +56,7 @@ function recordedResponse(result: CastResult): Response {
 }
 
 /** Built from the ledger's row alone, so that it is the same whenever it is asked for. */
-function receiptOf({ ballot, contest }: CastResult): Receipt {
-  const leaf = ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(ballot.selections), ballot.nonce);
+function receiptOf({ ballot, leaf, contest }: CastResult): Receipt {
   return {
     contest: contest.uuid,
     leaf: leaf.toString("base64url"),

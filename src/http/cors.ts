@@ -11,21 +11,18 @@ const PREFLIGHT_SECONDS = 86_400;
 /** The route with CORS headers on its answers, refusals too. The path must have a `:contest`. */
 export function withCors(route: Route, allowedOrigins: AllowedOrigins): Route {
   const handle: Handler = async (request, parameters) => {
-    const response = await answerOrProblem(route, request, parameters);
+    let response: Response;
+    try {
+      response = await route.handle(request, parameters);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      response = problem(error.code, error.message);
+    }
     const origin = request.headers.get("origin");
     if (origin !== null) await allow(response.headers, origin, parameters, allowedOrigins);
     return response;
   };
   return { ...route, handle };
-}
-
-async function answerOrProblem(route: Route, request: Request, parameters: Record<string, string>) {
-  try {
-    return await route.handle(request, parameters);
-  } catch (error) {
-    if (error instanceof Problem) return problem(error.code, error.message);
-    throw error;
-  }
 }
 
 /** Answers the preflights of a path, so that a browser asks once a day. */

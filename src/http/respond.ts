@@ -1,16 +1,16 @@
 /** Responses: JSON, and problem details (RFC 9457), rendered here and nowhere else. */
 import { PROBLEMS, Problem, type ProblemCode } from "../runtime/problem.ts";
 
-export function json(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
-  return jsonText(JSON.stringify(value), status, headers);
+/** Made once: a response copies them, for less than half of what it costs to make them of an object. */
+const JSON_HEADERS = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
+
+export function json(value: unknown, status = 200): Response {
+  return jsonText(JSON.stringify(value), status);
 }
 
 /** A value that has been encoded already. */
-export function jsonText(text: string, status = 200, headers: Record<string, string> = {}): Response {
-  return new Response(text, {
-    status,
-    headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
-  });
+export function jsonText(text: string, status = 200): Response {
+  return new Response(text, { status, headers: JSON_HEADERS });
 }
 
 export function problem(code: ProblemCode, detail: string): Response {

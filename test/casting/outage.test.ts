@@ -22,6 +22,9 @@ const DEADLINE_MS = 1_500;
 /** The lanes look at their deadlines ten times a second; the rest is for a busy machine. */
 const ANSWER_MS_MAX = DEADLINE_MS + 1_000;
 
+/** Outside casting a transaction has 4 s, and connecting before it 2. */
+const LEDGER_MS_MAX = 7_000;
+
 const folder = mkdtempSync(join(tmpdir(), "urna-outage-"));
 let cluster: EmbeddedCluster;
 let gateway: TestGateway;
@@ -108,6 +111,8 @@ async function frozen(node: "primary" | "standby", work: () => Promise<void>): P
 }
 
 test("the standby is frozen: no acknowledgement, 503 in bounded time; thawed, the same ballots are recorded", async () => {
+  // Its pause is answered not_available, and may take effect all the same.
+  const other = await gateway.contest();
   const before = await voters("before", 3);
   const receipts = await Promise.all(before.map((voter) => castUntilFinal(voter, [])));
   const during = await voters("during", 30);
@@ -117,8 +122,10 @@ test("the standby is frozen: no acknowledgement, 503 in bounded time; thawed, th
     // Also those who are recorded: the row that says so could be on the primary alone.
     answers.push(...(await Promise.all(before.map(cast))));
     const startedMs = performance.now();
+    const administering = administerInVain(other);
     await expectProblem(await gateway.find(contest.id, before[0]!.token), "not_recorded");
     expect(performance.now() - startedMs).toBeLessThan(ANSWER_MS_MAX);
+    await administering;
   });
   for (const { status, code, tookMs } of answers) {
     expect([status, code]).toEqual([503, expect.stringMatching(/^(not_recorded|outcome_unknown)$/)]);
@@ -128,41 +135,44 @@ test("the standby is frozen: no acknowledgement, 503 in bounded time; thawed, th
   const after = await Promise.all(during.map((voter) => castUntilFinal(voter, [])));
   for (const [i, receipt] of after.entries()) expect(receipt).toMatchObject(during[i]!.ballot);
   await expectRecordedOnce([...receipts, ...after]);
+  expect((await gateway.administer("/v1/elections", ELECTION)).status).toBe(201);
 });
 
-test("the standby is frozen: administration says not_available in bounded time, and works again after", async () => {
-  await frozen("standby", async () => {
-    const startedMs = performance.now();
-    const answers = await Promise.all([
-      gateway.administer("/v1/elections", { id: "while-frozen", title: "An election" }),
-      gateway.administer(`/v1/contests/${contest.id}/pause`, {}),
-    ]);
-    expect(performance.now() - startedMs).toBeLessThan(7_000);
-    for (const answer of answers) await expectProblem(answer, "not_available");
-    // Definitions are no acknowledgement: they are shown.
-    expect((await fetch(`${gateway.url}/v1/contests/${contest.id}`)).status).toBe(200);
-  });
-  await eventually("the election is made", async () => {
-    const answer = await gateway.administer("/v1/elections", { id: "while-frozen", title: "An election" });
-    return answer.status === 201;
-  });
-});
+const ELECTION = { id: "while-frozen", title: "An election" };
+
+/** Administration says not_available, in bounded time too; definitions are no acknowledgement, and are shown. */
+async function administerInVain(other: Contest): Promise<void> {
+  const startedMs = performance.now();
+  const answers = await Promise.all([
+    gateway.administer("/v1/elections", ELECTION),
+    gateway.administer(`/v1/contests/${other.id}/pause`, {}),
+  ]);
+  for (const answer of answers) await expectProblem(answer, "not_available");
+  expect(performance.now() - startedMs).toBeLessThan(LEDGER_MS_MAX);
+  expect((await fetch(`${gateway.url}/v1/contests/${contest.id}`)).status).toBe(200);
+}
 
 test("the primary's postmaster is killed under load: 503 meanwhile, recovery by itself, nothing acknowledged is lost", async () => {
   const crowd = await voters("crowd", 1_500);
   const answers: Answer[] = [];
   const receipts: Receipt[] = [];
-  const old = cluster.nodes.primary.pid!;
+  const isRefused = () => answers.some(({ status }) => status === 503);
   const worker = async (own: Voter[]) => {
-    for (const voter of own) {
-      receipts.push(await castUntilFinal(voter, answers));
-      if (receipts.length === 300) process.kill(old, "SIGKILL");
-    }
+    for (const voter of own) receipts.push(await castUntilFinal(voter, answers));
   };
-  await Promise.all(Array.from({ length: 50 }, (_, i) => worker(crowd.slice(i * 30, (i + 1) * 30))));
-  expect(cluster.nodes.primary.pid).not.toBe(old);
+  const working = Array.from({ length: 50 }, (_, i) => worker(crowd.slice(i * 30, (i + 1) * 30)));
+  await eventually("ballots are recorded", () => receipts.length > 300);
+  // As often as it comes back within the deadline, which it mostly does the first time.
+  while (!isRefused()) {
+    const { pid } = cluster.nodes.primary;
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+    await eventually(
+      "another postmaster, or a refusal",
+      () => cluster.nodes.primary.pid !== pid || isRefused(),
+    );
+  }
+  await Promise.all(working);
   const refusals = answers.filter(({ status }) => status === 503);
-  expect(refusals.length).toBeGreaterThan(0);
   for (const { code } of refusals) expect(code).toMatch(/^(not_recorded|outcome_unknown)$/);
   for (const { tookMs } of answers) expect(tookMs).toBeLessThan(ANSWER_MS_MAX);
   await expectRecordedOnce(receipts);
@@ -189,7 +199,7 @@ test("the primary is frozen: everything is answered in bounded time, and works a
     await expectProblem(readable, "not_recorded");
     const startedMs = performance.now();
     await expectProblem(await fetch(`${gateway.url}/v1/contests/${contest.id}`), "not_available");
-    expect(performance.now() - startedMs).toBeLessThan(7_000);
+    expect(performance.now() - startedMs).toBeLessThan(LEDGER_MS_MAX);
   });
   expect(await castUntilFinal(recorded!, [])).toEqual(receipt);
   await expectRecordedOnce([receipt, await castUntilFinal(other!, [])]);

@@ -73,6 +73,8 @@ test("every answer can be read by the allowed origin, refusals and their Retry-A
   await expectProblem(readable(await call("POST", "/ballots", { origin }, "{}")), "invalid_token");
   await expectProblem(readable(await call("GET", "/ballot", { origin })), "invalid_token");
   readable(await call("GET", "", headers));
+  // What was allowed to one request is not left for the next.
+  expect(allowed(await call("GET", "", {}))).toBeNull();
 });
 
 test("administration is for no other site's page", async () => {
