@@ -1,6 +1,8 @@
 /** The recount's way through the ballots: each against its contest, its block and its leaf, and against each other. */
+
+import { selectionsFault } from "../election/ballot-rules.ts";
 import type { Contest } from "../election/contest.ts";
-import { decodeSelections, selectionsFault } from "../election/selections.ts";
+import { decodeSelections } from "../election/selections.ts";
 import { BLANK, countBallot, type Tally } from "../election/tally.ts";
 import { ballotLeaf, LEAF_BYTES } from "../ledger/leaf.ts";
 import { uuidToBytes } from "../ledger/uuid.ts";

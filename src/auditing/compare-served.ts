@@ -1,7 +1,8 @@
 /** Whether what viewers are served is what the ledger holds. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Contest } from "../election/contest.ts";
-import { type ContestTally, countsOf } from "../election/tally.ts";
+import { countsOf } from "../election/counts.ts";
+import type { ContestTally } from "../election/tally.ts";
 import type { Findings } from "./findings.ts";
 
 /** What GET /v1/contests/{id}/results answers; without counts while the contest hides them. */

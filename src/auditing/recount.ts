@@ -9,7 +9,8 @@
  * Memory: see block-index.ts and uniqueness.ts, and at most 64 MB of leaves.
  */
 import type { Contest } from "../election/contest.ts";
-import { BLANK, type ContestTally, countsOf, type Tally, tallyDifferences } from "../election/tally.ts";
+import { countsOf } from "../election/counts.ts";
+import { BLANK, type ContestTally, type Tally, tallyDifferences } from "../election/tally.ts";
 import { BlockIndex } from "./block-index.ts";
 import { BallotsCheck, type BallotsChecked } from "./check-ballots.ts";
 import { BlocksCheck, type BlocksChecked } from "./check-blocks.ts";

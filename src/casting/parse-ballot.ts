@@ -1,6 +1,7 @@
 /** A ballot's body, `{"selections":[2],"nonce":"…"?}`, read strictly. */
+
+import { selectionsFault } from "../election/ballot-rules.ts";
 import type { Contest } from "../election/contest.ts";
-import { selectionsFault } from "../election/selections.ts";
 import { NONCE_BYTES } from "../ledger/leaf.ts";
 import type { CastRequest } from "../recording/verdict.ts";
 import { Problem } from "../runtime/problem.ts";

@@ -1,7 +1,8 @@
 /** The sealer: makes closed contests final, after their drain, once nothing more can be recorded and all is counted. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Contest } from "../election/contest.ts";
-import { BLANK, type ContestTally, countsOf, tallyDifferences } from "../election/tally.ts";
+import { countsOf } from "../election/counts.ts";
+import { BLANK, type ContestTally, tallyDifferences } from "../election/tally.ts";
 import type { ContestStore } from "./store.ts";
 
 export type SealerOptions = {

@@ -1,5 +1,4 @@
 /** A tally: counts of selections, by contest and option. Tallies add up; the order does not matter. */
-import type { Contest, Option } from "./contest.ts";
 import type { Selections } from "./selections.ts";
 
 /** The key that blank ballots are counted under; option numbers begin at 1. */
@@ -26,18 +25,6 @@ export function addTally(total: Tally, delta: Tally): void {
   for (const [contestUuid, counts] of delta) {
     for (const [option, votes] of counts) addVotes(total, contestUuid, option, votes);
   }
-}
-
-/** A contest's counts as people read them: every option in the contest's order, those without a vote too. */
-export type Counts = { ballots: number; blank: number; counts: { option: number; votes: number }[] };
-
-export function countsOf(contest: Pick<Contest, "options">, tally: ContestTally | undefined): Counts {
-  const blank = tally?.get(BLANK) ?? 0;
-  const counts = contest.options.map((option: Option) => ({
-    option: option.number,
-    votes: tally?.get(option.number) ?? 0,
-  }));
-  return { ballots: counts.reduce((sum, { votes }) => sum + votes, blank), blank, counts };
 }
 
 /** A tally as plain JSON, `{"<contest uuid>": {"<option>": votes}}`: how blocks carry it. */

@@ -1,6 +1,7 @@
 /** Results: a contest's figures as everybody may see them now. */
 import { type Contest, type ContestState, choicesVisible, contestStateAt } from "../election/contest.ts";
-import { type ContestTally, type Counts, countsOf } from "../election/tally.ts";
+import { type Counts, countsOf } from "../election/counts.ts";
+import type { ContestTally } from "../election/tally.ts";
 
 /** Answer of `GET /v1/contests/{contest}/results`. `ballots`, `blank` and `counts` are left out while choices are hidden. */
 export type Results = {

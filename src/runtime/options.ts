@@ -52,7 +52,7 @@ export const OPTIONS = {
       .argParser(wholeNumber(100, 60_000)),
   lanes: () =>
     option("--lanes <number>", "URNA_LANES", "batches in flight at once; each has a connection and a stream")
-      .default(4)
+      .default(2)
       .argParser(wholeNumber(1, 64)),
   logFormat: (fallback: string) =>
     option("--log-format <format>", "URNA_LOG_FORMAT", "how log lines look")

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { close } from "../../src/contests/transitions.ts";
 import type { Contest } from "../../src/election/contest.ts";
-import { countsOf } from "../../src/election/tally.ts";
+import { countsOf } from "../../src/election/counts.ts";
 import { sealedContestOf, sealPartition } from "../../src/postgres/partitions.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { countBallots } from "../../src/postgres/tallies.ts";

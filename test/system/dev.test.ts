@@ -87,8 +87,10 @@ test(
     expect(early.stderr).toContain("urna admin");
 
     const ports = { admin: await freePort(), gateway: await freePort(), results: await freePort() };
+    await using started = new AsyncDisposableStack();
     const start = async (role: keyof typeof ports) => {
       const child = startUrna([role, "--port", String(ports[role]), "--host", "127.0.0.1"], environment);
+      started.defer(() => void child.kill("SIGKILL"));
       child.stderr?.resume();
       await eventually(`${role} is ready`, async () => (await fetch(`${at(role)}/readyz`)).ok);
       return child;

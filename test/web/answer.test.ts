@@ -52,6 +52,7 @@ describe("a ballot's answer", () => {
     ["a success without a receipt", 201, { status: "recorded" }],
     ["a receipt of another ballot", 201, { receipt: { nonce: "BBBBBBBBBBBBBBBBBBBBBB" } }],
     ["a proxy's 403 page", 403, undefined],
+    ["a proxy's 413 page", 413, undefined],
     ["a proxy's 404 page", 404, "<html>"],
     ["a load balancer's 503", 503, undefined],
     ["a bad gateway", 502, undefined],

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { openBrowser } from "../support/browser.ts";
+import { eventually } from "../support/eventually.ts";
 import {
   castBallot,
   LOOKS,
@@ -76,7 +77,7 @@ describe("personal voting links", () => {
     }
     expect(nonces[2]).toBe(nonces[0]!);
     expect(nonces[1]).not.toBe(nonces[0]!);
-    expect(await server.turnout("shared")).toBe(2);
+    await eventually("both ballots are counted", async () => (await server.turnout("shared")) === 2);
     await device.close();
   });
 
