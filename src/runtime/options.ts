@@ -9,6 +9,16 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+const ADMIN_TOKEN_CHARACTERS_MIN = 16;
+
+/** A bearer token (RFC 6750, section 2.1) that nobody guesses; with a space in it no request could ever show it. */
+function adminToken(text: string): string {
+  if (text.length >= ADMIN_TOKEN_CHARACTERS_MIN && /^[\w.~+/-]+=*$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    `It must have at least ${ADMIN_TOKEN_CHARACTERS_MIN} characters, of A-Z a-z 0-9 - . _ ~ + / and = at the end.`,
+  );
+}
+
 function option(flags: string, environment: string, description: string): Option {
   return new Option(flags, description).env(environment);
 }
@@ -25,8 +35,8 @@ export const OPTIONS = {
     option(
       "--admin-token <token>",
       "URNA_ADMIN_TOKEN",
-      "what administration calls must show; at least 16 characters",
-    ),
+      `what administration calls must show; at least ${ADMIN_TOKEN_CHARACTERS_MIN} characters`,
+    ).argParser(adminToken),
   databaseUrl: () =>
     option(
       "--database-url <url>",

@@ -1,51 +1,28 @@
 /** The administration calls: who may make them, what they take, what they answer, and that repeating them is safe. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
-import type { ContestAnswer } from "../../src/client/contract.ts";
 import { expectProblem } from "../support/answers.ts";
 import { eventually } from "../support/eventually.ts";
 import { ADMIN_TOKEN, startTestGateway, type TestGateway } from "../support/test-gateway.ts";
+import { Administrator, inMs, QUESTION } from "./administrator.ts";
 
 let gateway: TestGateway;
+let administrator: Administrator;
 beforeAll(async () => {
-  gateway = await startTestGateway({ deadlineMs: 500 });
+  gateway = await startTestGateway();
+  administrator = new Administrator(gateway);
 });
 afterAll(async () => {
   expect(gateway.unexpected).toEqual([]);
   await gateway[Symbol.asyncDispose]();
 });
 
-const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
-const question = { title: "A question", method: "single-choice", options: ["A", "B"], allowBlank: false };
 let ids = 0;
 const freshId = () => `own-${++ids}`;
 
-async function call<Answer = ContestAnswer>(path: string, body: unknown, status = 200): Promise<Answer> {
-  const response = await gateway.administer(path, body);
-  const answer = (await response.json()) as Answer;
-  expect({ status: response.status, answer }).toEqual({ status, answer: expect.any(Object) });
-  return answer;
-}
-
-async function createElection(): Promise<string> {
-  const { id } = await call<{ id: string }>("/v1/elections", { title: "An election" }, 201);
-  return id;
-}
-
-async function createContest(changes: object = {}): Promise<ContestAnswer> {
-  return call(`/v1/elections/${await createElection()}/contests`, { ...question, ...changes }, 201);
-}
-
-const change = (contest: { id: string }, name: string, body: object = {}) =>
-  call(`/v1/contests/${contest.id}/${name}`, body);
-const refused = async (contest: { id: string }, name: string, body: object = {}) =>
-  expectProblem(await gateway.administer(`/v1/contests/${contest.id}/${name}`, body), "contest_state");
-const shown = async (contest: { id: string }) =>
-  (await fetch(`${gateway.url}/v1/contests/${contest.id}`)).json() as Promise<ContestAnswer>;
-
 describe("authorization", () => {
   test("every call needs the admin token, before anything else is looked at", async () => {
-    const { id } = await createContest();
+    const { id } = await administrator.createContest();
     const paths = ["/v1/elections", "/v1/elections/none/contests", "/v1/elections/none/voter-tokens"].concat(
       ["open", "close", "pause", "resume", "extend", "void"].map((name) => `/v1/contests/${id}/${name}`),
     );
@@ -62,7 +39,7 @@ describe("authorization", () => {
         await expectProblem(response, "not_authorized");
       }
     }
-    expect((await shown({ id })).state).toBe("draft");
+    expect((await administrator.shown({ id })).state).toBe("draft");
   });
 
   test("a voter token is no admin token", async () => {
@@ -78,14 +55,18 @@ describe("authorization", () => {
 
 describe("elections", () => {
   test("without an id they get a uuid, a new one each time", async () => {
-    const first = await call<{ id: string; uuid: string }>("/v1/elections", { title: " A  title " }, 201);
+    const first = await administrator.call<{ id: string; uuid: string }>(
+      "/v1/elections",
+      { title: " A  title " },
+      201,
+    );
     expect(first).toEqual({
       id: first.uuid,
       uuid: expect.any(String),
       title: "A  title",
       allowedOrigins: [],
     } as never);
-    expect(await createElection()).not.toBe(first.id);
+    expect(await administrator.createElection()).not.toBe(first.id);
   });
 
   test.each([freshId(), randomUUID()])(
@@ -96,9 +77,11 @@ describe("elections", () => {
         title: "Ours",
         allowedOrigins: ["https://show.example", "http://localhost:3000"],
       };
-      const first = await call("/v1/elections", election, 201);
+      const first = await administrator.call("/v1/elections", election, 201);
       expect(first).toMatchObject(election);
-      const again = await Promise.all(Array.from({ length: 8 }, () => call("/v1/elections", election, 201)));
+      const again = await Promise.all(
+        Array.from({ length: 8 }, () => administrator.call("/v1/elections", election, 201)),
+      );
       for (const answer of again) expect(answer).toEqual(first);
       for (const other of [
         { title: "Theirs" },
@@ -112,20 +95,24 @@ describe("elections", () => {
 
   test("an id that is another election's uuid is taken", async () => {
     const election = { id: freshId(), title: "Ours" };
-    const { uuid } = await call<{ uuid: string }>("/v1/elections", election, 201);
+    const { uuid } = await administrator.call<{ uuid: string }>("/v1/elections", election, 201);
     await expectProblem(await gateway.administer("/v1/elections", { ...election, id: uuid }), "id_taken");
   });
 });
 
 describe("contests", () => {
   test("are drafts with numbered options, in the election of that id or uuid", async () => {
-    const election = await call<{ id: string; uuid: string }>(
+    const election = await administrator.call<{ id: string; uuid: string }>(
       "/v1/elections",
       { id: freshId(), title: "E" },
       201,
     );
     for (const name of [election.id, election.uuid]) {
-      const contest = await call(`/v1/elections/${name}/contests`, { title: "Q", options: ["A", "B"] }, 201);
+      const contest = await administrator.call(
+        `/v1/elections/${name}/contests`,
+        { title: "Q", options: ["A", "B"] },
+        201,
+      );
       expect(contest).toEqual({
         id: contest.uuid,
         uuid: expect.any(String),
@@ -144,21 +131,23 @@ describe("contests", () => {
         paused: false,
         void: null,
       });
-      expect(await shown(contest)).toEqual(contest);
-      expect(await shown({ id: contest.uuid })).toEqual(contest);
+      expect(await administrator.shown(contest)).toEqual(contest);
+      expect(await administrator.shown({ id: contest.uuid })).toEqual(contest);
     }
   });
 
   test.each([freshId(), randomUUID()])(
     "with the id %s: the same call again returns the first",
     async (id) => {
-      const path = `/v1/elections/${await createElection()}/contests`;
-      const contest = { ...question, id };
-      const first = await call(path, contest, 201);
-      const again = await Promise.all(Array.from({ length: 8 }, () => call(path, contest, 201)));
+      const path = `/v1/elections/${await administrator.createElection()}/contests`;
+      const contest = { ...QUESTION, id };
+      const first = await administrator.call(path, contest, 201);
+      const again = await Promise.all(
+        Array.from({ length: 8 }, () => administrator.call(path, contest, 201)),
+      );
       for (const answer of again) expect(answer).toEqual(first);
-      await change(first, "open");
-      expect((await call(path, contest, 201)).state).toBe("open");
+      await administrator.change(first, "open");
+      expect((await administrator.call(path, contest, 201)).state).toBe("open");
       for (const other of [
         { title: "Another" },
         { options: ["A"] },
@@ -169,28 +158,28 @@ describe("contests", () => {
       ]) {
         await expectProblem(await gateway.administer(path, { ...contest, ...other }), "id_taken");
       }
-      const elsewhere = `/v1/elections/${await createElection()}/contests`;
+      const elsewhere = `/v1/elections/${await administrator.createElection()}/contests`;
       await expectProblem(await gateway.administer(elsewhere, contest), "id_taken");
     },
   );
 
   test("in an election that does not exist", async () => {
     for (const id of ["nowhere", randomUUID(), "%00", "%ff", "x".repeat(100)]) {
-      const response = await gateway.administer(`/v1/elections/${id}/contests`, question);
+      const response = await gateway.administer(`/v1/elections/${id}/contests`, QUESTION);
       await expectProblem(response, "no_such_election");
     }
   });
 
   test("closing in the past is refused, but not the repetition of a call that was in time", async () => {
-    const path = `/v1/elections/${await createElection()}/contests`;
+    const path = `/v1/elections/${await administrator.createElection()}/contests`;
     for (const closesAt of [inMs(-1), inMs(-100_000)]) {
-      const response = await gateway.administer(path, { ...question, closesAt });
+      const response = await gateway.administer(path, { ...QUESTION, closesAt });
       expect(await expectProblem(response, "invalid_request")).toMatch(/^closesAt: .*past/);
     }
-    const contest = { ...question, id: freshId(), opensAt: inMs(-1_000), closesAt: inMs(300) };
-    const first = await call(path, contest, 201);
-    await eventually("it has closed", async () => (await shown(first)).state === "closing");
-    expect(await call(path, contest, 201)).toEqual({ ...first, state: "closing" });
+    const contest = { ...QUESTION, id: freshId(), opensAt: inMs(-1_000), closesAt: inMs(700) };
+    const first = await administrator.call(path, contest, 201);
+    await eventually("it has closed", async () => (await administrator.shown(first)).state === "closing");
+    expect(await administrator.call(path, contest, 201)).toEqual({ ...first, state: "closing" });
   });
 });
 
@@ -214,23 +203,23 @@ describe("bodies that are not the call's: invalid_request, with the field's name
     ["/v1/elections", "allowedOrigins.1", { title: "A", allowedOrigins: ["https://a.example", "null"] }],
     ["/v1/elections", "pepper", { title: "A", pepper: "x" }],
     ["/v1/elections", "the body", []],
-    ["contests", "title", { ...question, title: undefined }],
-    ["contests", "method", { ...question, method: "approval" }],
-    ["contests", "options", { ...question, options: undefined }],
-    ["contests", "options", { ...question, options: [] }],
-    ["contests", "options", { ...question, options: ["A", "A"] }],
-    ["contests", "options", { ...question, options: ["A", " A "] }],
-    ["contests", "options.1", { ...question, options: ["A", ""] }],
-    ["contests", "options.1", { ...question, options: ["A", "nul \0"] }],
-    ["contests", "options.1", { ...question, options: ["A", 2] }],
-    ["contests", "options", { ...question, options: Array.from({ length: 1_001 }, (_, i) => `${i}`) }],
-    ["contests", "allowBlank", { ...question, allowBlank: "yes" }],
-    ["contests", "resultsVisible", { ...question, resultsVisible: "never" }],
-    ["contests", "opensAt", { ...question, opensAt: "tomorrow" }],
-    ["contests", "opensAt", { ...question, opensAt: "2026-05-09T20:00:00" }],
-    ["contests", "closesAt", { ...question, closesAt: 1_700_000_000 }],
-    ["contests", "closesAt", { ...question, opensAt: inMs(2_000), closesAt: inMs(1_000) }],
-    ["contests", "state", { ...question, state: "open" }],
+    ["contests", "title", { ...QUESTION, title: undefined }],
+    ["contests", "method", { ...QUESTION, method: "approval" }],
+    ["contests", "options", { ...QUESTION, options: undefined }],
+    ["contests", "options", { ...QUESTION, options: [] }],
+    ["contests", "options", { ...QUESTION, options: ["A", "A"] }],
+    ["contests", "options", { ...QUESTION, options: ["A", " A "] }],
+    ["contests", "options.1", { ...QUESTION, options: ["A", ""] }],
+    ["contests", "options.1", { ...QUESTION, options: ["A", "nul \0"] }],
+    ["contests", "options.1", { ...QUESTION, options: ["A", 2] }],
+    ["contests", "options", { ...QUESTION, options: Array.from({ length: 1_001 }, (_, i) => `${i}`) }],
+    ["contests", "allowBlank", { ...QUESTION, allowBlank: "yes" }],
+    ["contests", "resultsVisible", { ...QUESTION, resultsVisible: "never" }],
+    ["contests", "opensAt", { ...QUESTION, opensAt: "tomorrow" }],
+    ["contests", "opensAt", { ...QUESTION, opensAt: "2026-05-09T20:00:00" }],
+    ["contests", "closesAt", { ...QUESTION, closesAt: 1_700_000_000 }],
+    ["contests", "closesAt", { ...QUESTION, opensAt: inMs(2_000), closesAt: inMs(1_000) }],
+    ["contests", "state", { ...QUESTION, state: "open" }],
     ["voter-tokens", "voters", {}],
     ["voter-tokens", "voters", { voters: [] }],
     ["voter-tokens", "voters.1", { voters: ["a", ""] }],
@@ -250,8 +239,8 @@ describe("bodies that are not the call's: invalid_request, with the field's name
     const path = name.startsWith("/")
       ? name
       : name === "contests" || name === "voter-tokens"
-        ? `/v1/elections/${await createElection()}/${name}`
-        : `/v1/contests/${(await createContest()).id}/${name}`;
+        ? `/v1/elections/${await administrator.createElection()}/${name}`
+        : `/v1/contests/${(await administrator.createContest()).id}/${name}`;
     expect(await expectProblem(await gateway.administer(path, body), "invalid_request")).toContain(field);
   });
 
@@ -267,140 +256,5 @@ describe("bodies that are not the call's: invalid_request, with the field's name
     await expectProblem(await send("{}", "text/plain"), "unsupported_media_type");
     await expectProblem(await send(`{"title":"${"x".repeat(70_000)}"}`), "payload_too_large");
     expect(await expectProblem(await send(null), "invalid_request")).toContain("title");
-  });
-});
-
-describe.concurrent("the life of a contest", () => {
-  test("open and close need no body", async () => {
-    const contest = await createContest();
-    for (const [name, state] of [
-      ["open", "open"],
-      ["close", "open"],
-    ]) {
-      const response = await fetch(`${gateway.url}/v1/contests/${contest.id}/${name}`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
-      });
-      expect(response.status).toBe(200);
-      expect(((await response.json()) as ContestAnswer).state).toBe(state as never);
-    }
-  });
-
-  test("of a contest that does not exist", async () => {
-    for (const id of ["nowhere", randomUUID(), "%00", "%ff"]) {
-      for (const name of ["open", "close", "pause", "resume"]) {
-        await expectProblem(await gateway.administer(`/v1/contests/${id}/${name}`, {}), "no_such_contest");
-      }
-    }
-  });
-
-  test("opened at once, and opening again changes nothing", async () => {
-    const contest = await createContest();
-    const opened = await change(contest, "open");
-    expect(opened).toMatchObject({ state: "open", closesAt: null });
-    expect(Math.abs(Date.parse(opened.opensAt!) - Date.now())).toBeLessThan(2_000);
-    expect(await change(contest, "open")).toEqual(opened);
-    expect(await shown(contest)).toEqual(opened);
-  });
-
-  test("a scheduled one opens and closes by itself, and becomes final", async () => {
-    const [opensAt, closesAt] = [inMs(400), inMs(900)];
-    const contest = await createContest({ opensAt, closesAt });
-    expect(contest).toMatchObject({ state: "scheduled", opensAt, closesAt });
-    const states: string[] = ["scheduled"];
-    await eventually("it is final", async () => {
-      const { state } = await shown(contest);
-      if (states.at(-1) !== state) states.push(state);
-      return state === "final";
-    });
-    expect(states).toEqual(["scheduled", "open", "closing", "final"]);
-  });
-
-  test("a scheduled one may be opened sooner, but not when it is about to close", async () => {
-    const scheduled = await createContest({ opensAt: inMs(60_000), closesAt: inMs(120_000) });
-    expect((await change(scheduled, "open")).state).toBe("open");
-    const brief = await createContest({ opensAt: inMs(1_000), closesAt: inMs(1_200) });
-    expect(await refused(brief, "open")).toMatch(/about to close/);
-  });
-
-  test("closing is announced, idempotent, and nothing reopens", async () => {
-    const contest = await createContest();
-    expect(await refused(contest, "close")).toMatch(/not open yet/);
-    await change(contest, "open");
-    const beforeMs = Date.now();
-    const closed = await change(contest, "close");
-    // By the gateways' cache lifetime and what clocks may differ.
-    expect(Date.parse(closed.closesAt!)).toBeWithin(beforeMs + 1_500, Date.now() + 1_501);
-    expect(closed.state).toBe("open");
-    expect(await change(contest, "close")).toEqual(closed);
-    await eventually("it is closing", async () => (await shown(contest)).state === "closing");
-    const cannot = async () => {
-      expect(await refused(contest, "open")).toMatch(/nothing reopens/);
-      expect(await refused(contest, "extend", { closesAt: inMs(60_000) })).toMatch(/nothing reopens/);
-      await refused(contest, "pause");
-      await refused(contest, "resume");
-      expect((await change(contest, "close")).closesAt).toBe(closed.closesAt);
-    };
-    await cannot();
-    await eventually("it is final", async () => (await shown(contest)).state === "final");
-    await cannot();
-  });
-
-  test("a close moves a later scheduled close forward, never a sooner one back", async () => {
-    const later = await createContest({ opensAt: inMs(-1_000), closesAt: inMs(60_000) });
-    expect(Date.parse((await change(later, "close")).closesAt!)).toBeLessThan(Date.now() + 2_000);
-    const sooner = await createContest({ opensAt: inMs(-1_000), closesAt: inMs(700) });
-    expect((await change(sooner, "close")).closesAt).toBe(sooner.closesAt);
-  });
-
-  test("extend moves a close later, and only later", async () => {
-    const contest = await createContest({ opensAt: inMs(-1_000), closesAt: inMs(30_000) });
-    expect(await refused(contest, "extend", { closesAt: inMs(20_000) })).toMatch(/only be moved later/);
-    expect(await refused(contest, "extend", { closesAt: inMs(-20_000) })).toMatch(/past/);
-    const closesAt = inMs(40_000);
-    expect((await change(contest, "extend", { closesAt })).closesAt).toBe(closesAt);
-    expect((await change(contest, "extend", { closesAt })).closesAt).toBe(closesAt);
-    const endless = await createContest();
-    expect(await refused(endless, "extend", { closesAt })).toMatch(/no closing time/);
-  });
-
-  test("pause and resume, any number of times, only while open", async () => {
-    const contest = await createContest();
-    await refused(contest, "pause");
-    await refused(contest, "resume");
-    await change(contest, "open");
-    for (const [name, paused] of [
-      ["pause", true],
-      ["pause", true],
-      ["resume", false],
-      ["resume", false],
-    ] as const) {
-      expect(await change(contest, name)).toMatchObject({ state: "open", paused });
-    }
-  });
-
-  test.each<[string, object | null]>([
-    ["a draft", {}],
-    ["a scheduled one", { opensAt: inMs(60_000) }],
-    ["a scheduled one with a close", { opensAt: inMs(60_000), closesAt: inMs(120_000) }],
-    ["an open one", { opensAt: inMs(-1_000) }],
-    ["one whose close has passed without its ever opening", null],
-  ])("void with a reason: %s ends up final, and the first reason stands", async (_, times) => {
-    const contest = await createContest(times ?? { closesAt: inMs(50) });
-    if (times === null) await eventually("it closes", async () => (await shown(contest)).state === "closing");
-    const reason = "an option was missing";
-    const voided = await change(contest, "void", { reason });
-    expect(voided.void).toEqual({ at: expect.any(String), reason });
-    expect((await change(contest, "void", { reason: "another" })).void).toEqual(voided.void);
-    await eventually("it is final", async () => (await shown(contest)).state === "final");
-    expect((await shown(contest)).void).toEqual(voided.void);
-  });
-
-  test("a final contest may still be declared void", async () => {
-    const contest = await createContest({ opensAt: inMs(-1_000), closesAt: inMs(100) });
-    await eventually("it is final", async () => (await shown(contest)).state === "final");
-    await change(contest, "void", { reason: "fraud" });
-    await eventually("it is shown", async () => (await shown(contest)).void !== null);
-    expect(await shown(contest)).toMatchObject({ state: "final", void: { reason: "fraud" } });
   });
 });
