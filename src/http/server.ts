@@ -81,13 +81,12 @@ function nativeHandler(handle: Handler, onUnexpected: (error: unknown) => void):
   };
 }
 
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/** The router answers HEAD as it answers GET. */
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 function refuseOtherMethods(handlers: Partial<Record<string, NativeHandler>>): void {
   const allowed = Object.keys(handlers).join(", ");
   for (const method of METHODS) {
-    // The router answers HEAD by GET's handler.
-    if (method === "HEAD" && handlers.GET !== undefined) continue;
     handlers[method] ??= () => {
       const refusal = failure(new Problem("method_not_allowed", `use ${allowed}`), () => undefined);
       refusal.headers.set("allow", allowed);
