@@ -12,11 +12,14 @@ export function placesOf(indexes: readonly number[], offered: number): Buffer {
   return places;
 }
 
+export function hasPlace(places: Buffer, index: number): boolean {
+  return ((places[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+}
+
 /** How many ballots were newly recorded before this index, or null when that of this index was not. */
 export function rankOf(places: Buffer, index: number): number | null {
-  const byte = places[index >> 3];
-  if (byte === undefined || (byte & (1 << (index & 7))) === 0) return null;
-  let rank = bitCount(byte & ((1 << (index & 7)) - 1));
+  if (!hasPlace(places, index)) return null;
+  let rank = bitCount(places[index >> 3]! & ((1 << (index & 7)) - 1));
   for (let at = 0; at < index >> 3; at++) rank += bitCount(places[at]!);
   return rank;
 }

@@ -22,55 +22,86 @@ export class CommitTimeoutError extends Error {
   readonly code = "commit_timeout";
 }
 
+/** What a transaction may take, after which the connection is cut: never cancelled. */
+type Bounds = { session: Session; timeoutMs: number };
+
 /**
  * Runs `work` in a transaction of `session` and commits it. `work` must write WAL (any changed row, or
  * pg_logical_emit_message), for a commit that wrote nothing waits for no standby.
  *
- * Never throws. After `timeoutMs` the connection is cut, never cancelled; after any outcome but `committed` the
- * session may be unusable. Not retried here: the caller knows whether the work may be repeated.
+ * Never throws. After any outcome but `committed` the session may be unusable. Not retried here: the caller knows
+ * whether the work may be repeated.
  */
-export async function commitDurably<T>(
+export function commitDurably<T>(
   session: Session,
   timeoutMs: number,
   work: (session: Session) => Promise<T>,
+): Promise<CommitOutcome<T>> {
+  return inTime({ session, timeoutMs }, async () => {
+    let value: T;
+    try {
+      // Sent together with the first statement of `work`: one round trip less.
+      [, value] = await Promise.all([session.command("BEGIN"), work(session)]);
+      refuseWarnings(session);
+    } catch (error) {
+      // No COMMIT was ever sent: whatever became of the connection, the server rolls back.
+      await session.command("ROLLBACK").catch(() => session.destroy());
+      return { outcome: "not_committed", error: error as Error };
+    }
+    return committed(session, value, session.command("COMMIT"));
+  });
+}
+
+/**
+ * {@link commitDurably} for work of a single statement, in one round trip: COMMIT is sent right behind it. The
+ * server makes a ROLLBACK of it when the statement failed.
+ */
+export function commitStatement<T>(
+  session: Session,
+  timeoutMs: number,
+  statement: (session: Session) => Promise<T>,
+): Promise<CommitOutcome<T>> {
+  return inTime({ session, timeoutMs }, async () => {
+    const begun = session.command("BEGIN");
+    const answered = statement(session);
+    const tag = session.command("COMMIT");
+    const [, answer, commit] = await Promise.allSettled([begun, answered, tag]);
+    if (answer.status === "fulfilled") return committed(session, answer.value, tag);
+    const isRolledBack = commit.status === "fulfilled" && commit.value === "ROLLBACK";
+    if (isRolledBack) return { outcome: "not_committed", error: answer.reason as Error };
+    session.destroy();
+    return { outcome: "unknown", error: answer.reason as Error };
+  });
+}
+
+/** What the answer to COMMIT means. */
+async function committed<T>(session: Session, value: T, commit: Promise<string>): Promise<CommitOutcome<T>> {
+  try {
+    const tag = await commit;
+    if (tag !== "COMMIT") return { outcome: "not_committed", error: new Error(`COMMIT answered ${tag}`) };
+    refuseWarnings(session);
+    return { outcome: "committed", value };
+  } catch (error) {
+    session.destroy();
+    return { outcome: "unknown", error: error as Error };
+  }
+}
+
+async function inTime<T>(
+  { session, timeoutMs }: Bounds,
+  attempt: () => Promise<CommitOutcome<T>>,
 ): Promise<CommitOutcome<T>> {
   let timeout: CommitTimeoutError | undefined;
   const timer = setTimeout(() => {
     timeout = new CommitTimeoutError(`no answer from PostgreSQL within ${timeoutMs} ms`);
     session.destroy();
   }, timeoutMs);
-  try {
-    return await attempt(session, work, () => timeout);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function attempt<T>(
-  session: Session,
-  work: (session: Session) => Promise<T>,
-  timeout: () => Error | undefined,
-): Promise<CommitOutcome<T>> {
-  let value: T;
   session.takeWarnings();
   try {
-    // Sent together with the first statement of `work`: one round trip less.
-    const begun = session.command("BEGIN");
-    [, value] = await Promise.all([begun, work(session)]);
-    refuseWarnings(session);
-  } catch (error) {
-    // No COMMIT was ever sent: whatever became of the connection, the server rolls back.
-    await session.command("ROLLBACK").catch(() => session.destroy());
-    return { outcome: "not_committed", error: timeout() ?? (error as Error) };
-  }
-  try {
-    const tag = await session.command("COMMIT");
-    if (tag !== "COMMIT") return { outcome: "not_committed", error: new Error(`COMMIT answered ${tag}`) };
-    refuseWarnings(session);
-    return { outcome: "committed", value };
-  } catch (error) {
-    session.destroy();
-    return { outcome: "unknown", error: timeout() ?? (error as Error) };
+    const result = await attempt();
+    return result.outcome === "committed" || timeout === undefined ? result : { ...result, error: timeout };
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,20 +1,13 @@
 /** A lane's connection to PostgreSQL: attempts to record a block, and finds out what became of an earlier attempt. */
-import { countBallot, type Tally } from "../election/tally.ts";
-import { type BlockContent, blockHash, GENESIS_HASH } from "../ledger/block.ts";
-import { placesOf } from "../ledger/places.ts";
+import { GENESIS_HASH } from "../ledger/block.ts";
+import { hasPlace } from "../ledger/places.ts";
 import { type DurabilityCheck, settingFaults } from "../recording/durability.ts";
 import { describe } from "../recording/gate-monitor.ts";
 import type { Batch, RecordedBallot, RecordOutcome, StreamHead, StreamWriter } from "../recording/ledger.ts";
-import {
-  advanceAndInsert,
-  insertBlock,
-  insertStream,
-  selectBallots,
-  selectPlace,
-  writeWal,
-} from "./ballots.ts";
-import { commitDurably, commitOrThrow } from "./durable-commit.ts";
+import { insertStream, selectBallots, selectPlace, writeWal } from "./ballots.ts";
+import { commitDurably, commitOrThrow, commitStatement } from "./durable-commit.ts";
 import { sealedContestOf } from "./partitions.ts";
+import { recordBatch } from "./record-batch.ts";
 import { Session, type SessionOptions } from "./session.ts";
 
 export type StreamWriterOptions = SessionOptions & {
@@ -34,13 +27,12 @@ export class NotDurableError extends Error {
   readonly code = "not_durable";
 }
 
-/** The stream is not where this writer left it. */
-class StreamMovedError extends Error {}
-
-type Recorded = { ballots: RecordedBallot[]; head: StreamHead };
+type Block = { hash: Buffer; places: Buffer; overridden: boolean };
 
 export class PostgresStreamWriter implements StreamWriter {
   private session: Session | undefined;
+  /** The durability settings that this session was last seen to have, and what is wrong with them. */
+  private settings: { text: string; faults: readonly DurabilityCheck[] } = { text: "", faults: [] };
 
   constructor(private readonly options: StreamWriterOptions) {}
 
@@ -56,43 +48,51 @@ export class PostgresStreamWriter implements StreamWriter {
   }
 
   async record(head: StreamHead, batch: Batch): Promise<RecordOutcome> {
-    const faults = this.options.gateFaults();
-    if (faults.length > 0 && !this.options.overrideGate)
-      return { outcome: "not_recorded", error: notDurable(faults) };
-    const result = await commitDurably(this.session!, this.options.attemptTimeoutMs, (session) =>
-      this.recordBlock(session, head, batch),
+    const gateFaults = this.options.gateFaults();
+    if (gateFaults.length > 0 && !this.options.overrideGate) return notDurable(gateFaults);
+    const session = this.session!;
+    const overridden = gateFaults.length > 0 || this.settings.faults.length > 0;
+    const expected = { expectedSettings: this.settings.text, overridden };
+    const result = await commitStatement(session, this.options.attemptTimeoutMs, () =>
+      recordBatch(session, head, batch, expected),
     );
-    if (result.outcome === "committed") return { outcome: "recorded", ...result.value };
-    if (result.outcome === "unknown") return { outcome: "unknown", error: result.error };
-    if (result.error instanceof StreamMovedError) return this.resolveMoved(head, batch);
-    const contestLedgerId = sealedContestOf(result.error);
-    if (contestLedgerId !== null) return { outcome: "sealed", contestLedgerId };
-    return { outcome: "not_recorded", error: result.error };
+    if (result.outcome === "unknown") return result;
+    if (result.outcome === "not_committed") return refused(result.error);
+    const { block, settings } = result.value;
+    if (block !== null) return this.recorded(session, head, batch, { ...block, overridden });
+    if (settings === this.settings.text) return this.resolveMoved(head, batch);
+    this.settings = { text: settings, faults: settingFaults(JSON.parse(settings)) };
+    if (this.settings.faults.length > 0 && !this.options.overrideGate)
+      return notDurable(this.settings.faults);
+    return this.record(head, batch);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.session?.[Symbol.asyncDispose]();
   }
 
-  private async recordBlock(session: Session, head: StreamHead, batch: Batch): Promise<Recorded> {
-    const advanced = await advanceAndInsert(session, head, batch.ballots);
-    if (advanced === null) throw new StreamMovedError(`stream ${head.streamId} is past ${head.nextSeq}`);
-    // What this very session says, since the monitor's knowledge is a moment old.
-    const faults = settingFaults(advanced.settings);
-    if (faults.length > 0 && !this.options.overrideGate) throw notDurable(faults);
-    const overridden = faults.length > 0 || this.options.gateFaults().length > 0;
-    const block = blockOf(head, batch, advanced, overridden);
-    const hash = blockHash(block);
-    const inserted = insertBlock(session, block, hash);
-    const isNew = new Set(advanced.places);
-    const others = batch.ballots.filter((_, place) => !isNew.has(place));
-    // A second statement, and not part of the first: only its snapshot can see rows committed meanwhile.
-    const earlier = others.length === 0 ? [] : selectBallots(session, others);
-    await inserted;
-    return {
-      ballots: [...newBallots(block, batch, advanced.places), ...(await earlier)],
-      head: { ...head, nextSeq: head.nextSeq + 1, hash },
-    };
+  /**
+   * The batch is committed here and on a standby. Ballots that it did not insert had rows, whose commits are before
+   * this one in the log: they are on the standby too, are never changed, and may be read without waiting again.
+   */
+  private async recorded(
+    session: Session,
+    head: StreamHead,
+    batch: Batch,
+    block: Block,
+  ): Promise<RecordOutcome> {
+    const isNew = batch.ballots.map((_, index) => hasPlace(block.places, index));
+    const others = batch.ballots.filter((_, index) => !isNew[index]);
+    try {
+      const earlier = others.length === 0 ? [] : await selectBallots(session, others);
+      return {
+        outcome: "recorded",
+        ballots: [...newBallots(head, batch, block, isNew), ...earlier],
+        head: { ...head, nextSeq: head.nextSeq + 1, hash: block.hash },
+      };
+    } catch (error) {
+      return { outcome: "unknown", error: error as Error };
+    }
   }
 
   /** Whether it was this batch's own earlier attempt that moved the stream decides everything; its batch id tells. */
@@ -112,41 +112,32 @@ export class PostgresStreamWriter implements StreamWriter {
     if (result.value !== null) return { outcome: "recorded", ...result.value };
     return {
       outcome: "fenced",
-      error: new StreamMovedError(`place ${head.nextSeq} of stream ${head.streamId} is another writer's`),
+      error: new Error(`place ${head.nextSeq} of stream ${head.streamId} is another writer's`),
     };
   }
 }
 
-function notDurable(faults: readonly DurabilityCheck[]): NotDurableError {
-  return new NotDurableError(`a commit might be lost: ${describe(faults)}`);
+function notDurable(faults: readonly DurabilityCheck[]): RecordOutcome {
+  const error = new NotDurableError(`a commit might be lost: ${describe(faults)}`);
+  return { outcome: "not_recorded", error };
 }
 
-function blockOf(
-  head: StreamHead,
-  batch: Batch,
-  { head_hash, places }: { head_hash: Buffer; places: readonly number[] },
-  overridden: boolean,
-): BlockContent {
-  const tally: Tally = new Map();
-  const recorded = places.map((place) => batch.ballots[place]!);
-  for (const { contestUuid, selections } of recorded) countBallot(tally, contestUuid, selections);
-  return {
-    streamId: head.streamId,
-    seq: head.nextSeq,
-    batchId: batch.batchId,
-    recordedAtMs: batch.recordedAtMs,
-    overridden,
-    tally,
-    places: placesOf(places, batch.ballots.length),
-    leaves: Buffer.concat(recorded.map(({ leaf }) => leaf)),
-    prevHash: head_hash,
-  };
+function refused(error: Error): RecordOutcome {
+  const contestLedgerId = sealedContestOf(error);
+  return contestLedgerId === null
+    ? { outcome: "not_recorded", error }
+    : { outcome: "sealed", contestLedgerId };
 }
 
-function newBallots(block: BlockContent, batch: Batch, places: readonly number[]): RecordedBallot[] {
-  const { streamId, seq, recordedAtMs, overridden } = block;
-  return places.map((index) => {
-    const { contestLedgerId, voterKey, selections, nonce } = batch.ballots[index]!;
-    return { contestLedgerId, voterKey, selections, nonce, streamId, seq, index, recordedAtMs, overridden };
-  });
+function newBallots(
+  { streamId, nextSeq: seq }: StreamHead,
+  { ballots, recordedAtMs }: Batch,
+  { overridden }: Block,
+  isNew: readonly boolean[],
+): RecordedBallot[] {
+  return ballots.flatMap(({ contestLedgerId, voterKey, selections, nonce }, index) =>
+    isNew[index]
+      ? [{ contestLedgerId, voterKey, selections, nonce, streamId, seq, index, recordedAtMs, overridden }]
+      : [],
+  );
 }

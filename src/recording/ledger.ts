@@ -37,7 +37,7 @@ export type StreamHead = { streamId: number; epoch: number; nextSeq: number; has
 export type Batch = {
   batchId: string;
   recordedAtMs: number;
-  /** At most one ballot a voter a contest, sorted by contest and voter key. */
+  /** At most one ballot a voter a contest. */
   ballots: readonly Ballot[];
 };
 

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Contest } from "../../src/election/contest.ts";
-import { advanceAndInsert } from "../../src/postgres/ballots.ts";
+import { countBallot, type Tally } from "../../src/election/tally.ts";
+import { blockHash } from "../../src/ledger/block.ts";
+import { placesOf } from "../../src/ledger/places.ts";
 import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
+import { recordBatch } from "../../src/postgres/record-batch.ts";
 import { Session } from "../../src/postgres/session.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
 import { makeBatch } from "../../src/recording/batch.ts";
-import type { RecordOutcome } from "../../src/recording/ledger.ts";
+import type { Ballot, RecordOutcome } from "../../src/recording/ledger.ts";
 import { ballotOf, countRows, createContest, openStore, streamWriter } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
@@ -132,9 +135,50 @@ test("waiting for another transaction's lock ends before a commit, and is known 
 test("the statement itself fences: committed after a miss, it has written nothing", async () => {
   const { head } = await openWriter();
   await using session = await Session.openPrimary(database, TEST_SESSION);
-  const ballots = await rows("ballots");
-  expect(
-    await advanceAndInsert(session, { ...head, epoch: head.epoch + 1 }, [ballotOf(contest, "fence")]),
-  ).toBeNull();
-  expect(await rows("ballots")).toBe(ballots);
+  const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
+  const batch = makeBatch([ballotOf(contest, "fence")], Date.now());
+  const moved = { ...head, epoch: head.epoch + 1 };
+  const { block, settings } = await recordBatch(session, head, batch, {
+    expectedSettings: "",
+    overridden: false,
+  });
+  expect(block).toBeNull();
+  const fenced = await recordBatch(session, moved, batch, { expectedSettings: settings, overridden: false });
+  expect(fenced).toEqual({ block: null, settings });
+  expect([await rows("ballots"), await rows("blocks")]).toEqual([ballots, blocks]);
+});
+
+test("the block that the statement writes is the one that ledger/block.ts describes", async () => {
+  const other = await createContest(store);
+  const { writer, head } = await openWriter();
+  const ballots = Array.from({ length: 21 }, (_, i) => {
+    const selections = i % 5 === 0 ? [] : [1 + (i % 3)];
+    return ballotOf(i % 4 === 0 ? other : contest, `content-${i}`, selections);
+  });
+  const earlier = makeBatch(
+    ballots.filter((_, i) => i % 7 === 3),
+    Date.now(),
+  );
+  const first = recorded(await writer.record(head, earlier));
+  const batch = makeBatch(ballots, Date.now());
+  const { head: last } = recorded(await writer.record(first.head, batch));
+  const isNew = (ballot: Ballot) => !earlier.ballots.includes(ballot);
+  const tally: Tally = new Map();
+  for (const { contestUuid, selections } of ballots.filter(isNew))
+    countBallot(tally, contestUuid, selections);
+  const content = {
+    streamId: head.streamId,
+    seq: first.head.nextSeq,
+    batchId: batch.batchId,
+    recordedAtMs: batch.recordedAtMs,
+    overridden: false,
+    tally,
+    places: placesOf(
+      ballots.flatMap((ballot, index) => (isNew(ballot) ? [index] : [])),
+      ballots.length,
+    ),
+    leaves: Buffer.concat(ballots.filter(isNew).map(({ leaf }) => leaf)),
+    prevHash: first.head.hash,
+  };
+  expect(last.hash.toString("hex")).toBe(blockHash(content).toString("hex"));
 });
