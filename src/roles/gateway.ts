@@ -53,10 +53,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const routes = [
     ...castingRoutes(casting, directory, {
       body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
-      onAnswer: (answer, durationMs) => {
-        metrics.castAnswers.inc({ answer });
-        metrics.castSeconds.observe(durationMs / 1000);
-      },
+      onAnswer: metrics.castAnswers,
       onUnexpected: (err) => log.error({ err }, "casting a ballot failed unexpectedly"),
     }),
     ...contestRoutes(directory, list, Date.now),

@@ -11,18 +11,7 @@ export function createMetrics() {
   const registers = [registry];
   return {
     registry,
-    castAnswers: new Counter({
-      name: "urna_cast_answers_total",
-      help: "Answers to casting, by what they said",
-      labelNames: ["answer"] as const,
-      registers,
-    }),
-    castSeconds: new Histogram({
-      name: "urna_cast_seconds",
-      help: "From a ballot's arrival to its answer",
-      buckets: SECONDS,
-      registers,
-    }),
+    castAnswers: castAnswers(registry),
     attempts: new Counter({
       name: "urna_record_attempts_total",
       help: "Attempts to record a batch, by outcome",
@@ -46,6 +35,39 @@ export function createMetrics() {
       help: "What forbids acknowledging; 0 when nothing does",
       registers,
     }),
+  };
+}
+
+/** Answers whose duration is observed: one in so many. It does not move a quantile. */
+const OBSERVED_IN = 16;
+
+/**
+ * Told of every answer to every voter, it counts plainly and hands over when it is scraped: prom-client's own
+ * counter and histogram cost 6 µs an answer, a sixth of what a ballot costs the gateway (measured).
+ */
+function castAnswers(registry: Registry) {
+  const registers = [registry];
+  const since = new Map<string, number>();
+  let answers = 0;
+  new Counter({
+    name: "urna_cast_answers_total",
+    help: "Answers to casting, by what they said",
+    labelNames: ["answer"] as const,
+    registers,
+    collect() {
+      for (const [answer, count] of since) this.inc({ answer }, count);
+      since.clear();
+    },
+  });
+  const seconds = new Histogram({
+    name: "urna_cast_seconds",
+    help: `From a ballot's arrival to its answer; one in ${OBSERVED_IN} is observed`,
+    buckets: SECONDS,
+    registers,
+  });
+  return (answer: string, durationMs: number) => {
+    since.set(answer, (since.get(answer) ?? 0) + 1);
+    if (answers++ % OBSERVED_IN === 0) seconds.observe(durationMs / 1000);
   };
 }
 
