@@ -7,6 +7,8 @@ import { withinTime } from "../runtime/within-time.ts";
 export function bearerToken(request: Request): string | null {
   const header = request.headers.get("authorization");
   if (header === null) return null;
+  // What nearly everybody sends, read without the expression, which costs more than the rest of this file.
+  if (header.startsWith("Bearer ") && header.indexOf(" ", 7) === -1) return header.slice(7) || null;
   return /^bearer +([^ ]+) *$/i.exec(header)?.[1] ?? null;
 }
 
@@ -15,7 +17,10 @@ export type BodyBounds = { bytesMax: number; timeoutMs: number };
 /** The whole body as text. Throws {@link Problem}: the wrong content type, too large, too slow, or cut off. */
 export async function readJsonBody(request: Request, { bytesMax, timeoutMs }: BodyBounds): Promise<string> {
   const contentType = request.headers.get("content-type") ?? "";
-  if (!/^application\/(?:[\w.+-]+\+)?json *(?:;|$)/i.test(contentType)) {
+  if (
+    contentType !== "application/json" &&
+    !/^application\/(?:[\w.+-]+\+)?json *(?:;|$)/i.test(contentType)
+  ) {
     throw new Problem("unsupported_media_type", "send the body with Content-Type: application/json");
   }
   const length = request.headers.get("content-length");
