@@ -1,13 +1,8 @@
 /** Blocks in PostgreSQL as live results read them: one named statement a function, and never the leaves. */
 import { type TallyJson, tallyFromJson } from "../election/tally.ts";
 import type { BlockRange, BlockSource, StreamPosition, TailedBlock } from "../results/block-source.ts";
-import type { Session } from "./session.ts";
+import { cutAfter, type Session } from "./session.ts";
 import type { SessionPool } from "./session-pool.ts";
-
-/** The ledger took longer than it may to be read. */
-export class ReadTimeoutError extends Error {
-  readonly code = "read_timeout";
-}
 
 export class PostgresBlockSource implements BlockSource {
   constructor(
@@ -23,23 +18,8 @@ export class PostgresBlockSource implements BlockSource {
     return this.read((session) => selectBlocks(session, ranges));
   }
 
-  /** A server that is cut off from the network answers nothing at all, so the connection is given up. */
   private read<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.pool.use(async (session) => {
-      let isLate = false;
-      const timer = setTimeout(() => {
-        isLate = true;
-        session.destroy();
-      }, this.timeoutMs);
-      try {
-        return await work(session);
-      } catch (error) {
-        if (!isLate) throw error;
-        throw new ReadTimeoutError(`no answer from PostgreSQL within ${this.timeoutMs} ms`, { cause: error });
-      } finally {
-        clearTimeout(timer);
-      }
-    });
+    return this.pool.use((session) => cutAfter(session, this.timeoutMs, work(session)));
   }
 }
 

@@ -129,11 +129,26 @@ export class Session implements AsyncDisposable {
   }
 }
 
-/** What `work` on the session settles to; after `timeoutMs` the connection is cut, which fails it. */
+/** The server took longer than it may to answer. */
+export class ReadTimeoutError extends Error {
+  readonly code = "read_timeout";
+}
+
+/**
+ * What `work` on the session settles to; after `timeoutMs` the connection is cut and it throws
+ * {@link ReadTimeoutError}: a server that is cut off from the network answers nothing at all.
+ */
 export async function cutAfter<T>(session: Session, timeoutMs: number, work: Promise<T>): Promise<T> {
-  const deadline = setTimeout(() => session.destroy(), timeoutMs);
+  let isLate = false;
+  const deadline = setTimeout(() => {
+    isLate = true;
+    session.destroy();
+  }, timeoutMs);
   try {
     return await work;
+  } catch (error) {
+    if (!isLate) throw error;
+    throw new ReadTimeoutError(`no answer from PostgreSQL within ${timeoutMs} ms`, { cause: error });
   } finally {
     clearTimeout(deadline);
   }

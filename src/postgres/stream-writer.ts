@@ -8,7 +8,7 @@ import { insertStream, selectBallots, selectPlace, writeWal } from "./ballots.ts
 import { commitDurably, commitOrThrow, commitStatement } from "./durable-commit.ts";
 import { sealedContestOf } from "./partitions.ts";
 import { recordBatch } from "./record-batch.ts";
-import { Session, type SessionOptions } from "./session.ts";
+import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
 export type StreamWriterOptions = SessionOptions & {
   connectionString: string;
@@ -84,7 +84,8 @@ export class PostgresStreamWriter implements StreamWriter {
     const isNew = batch.ballots.map((_, index) => hasPlace(block.places, index));
     const others = batch.ballots.filter((_, index) => !isNew[index]);
     try {
-      const earlier = others.length === 0 ? [] : await selectBallots(session, others);
+      const reading = others.length === 0 ? Promise.resolve([]) : selectBallots(session, others);
+      const earlier = await cutAfter(session, this.options.attemptTimeoutMs, reading);
       return {
         outcome: "recorded",
         ballots: [...newBallots(head, batch, block, isNew), ...earlier],
