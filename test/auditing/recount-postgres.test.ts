@@ -45,6 +45,16 @@ test("a recorded ledger is clean, with exact counts", async () => {
   ]);
 });
 
+test("a partition of several pieces is counted whole", async () => {
+  await using ledger = await RealLedger.open();
+  const contest = await ledger.contest("song");
+  await using recorder = await ledger.recorder();
+  for (let i = 0; i < 15; i++) await recorder.record(ballotsOf(contest, 2_000));
+  const report = await recountOf(ledger);
+  expect(report.findings.kept).toEqual([]);
+  expect(report.contests[0]?.counts.ballots).toBe(30_000);
+});
+
 test("it is clean while other connections go on recording, and on a standby", async () => {
   const { ledger, contest } = await recordedLedger();
   await using _closing = ledger;
