@@ -1,8 +1,9 @@
 /** `urna replay`: casts the cast vote records of a real election over HTTP. */
 import { Command, Option } from "commander";
 import { Administration, CallFailed } from "../client/administration.ts";
-import type { ContestAnswer, ContestRequest } from "../client/contract.ts";
+import type { ContestRequest } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
+import type { ContestAnswer } from "../election/answers.ts";
 import { wholeNumber } from "../runtime/options.ts";
 import { type RecordColumns, readVoteRecords } from "./cast-vote-records.ts";
 import { CommandFailed } from "./failure.ts";

@@ -1,5 +1,5 @@
 /** A contest's results as a table with bars, for people. */
-import type { ContestAnswer, ResultsAnswer } from "../client/contract.ts";
+import type { ContestAnswer, ResultsAnswer } from "../election/answers.ts";
 import { thousands } from "./progress.ts";
 
 const BAR_CELLS = 30;

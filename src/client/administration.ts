@@ -1,10 +1,9 @@
 /** The contract's administration and reading calls. All of them are safe to repeat. */
+import type { ContestAnswer, ResultsAnswer } from "../election/answers.ts";
 import {
-  type ContestAnswer,
   type ContestRequest,
   type ElectionAnswer,
   type ElectionRequest,
-  type ResultsAnswer,
   VOTERS_PER_CALL_MAX,
 } from "./contract.ts";
 import type { Patience } from "./patience.ts";

@@ -2,6 +2,7 @@
 
 const FIRST_PAUSE_MS = 100;
 const PAUSE_MS_MAX = 5_000;
+const TIMER_EARLY_MS = 2;
 
 /**
  * Shared by everything that waits for one server: one final answer anywhere shows that the server is there, and
@@ -30,8 +31,11 @@ export class Patience {
   async pause(attempt: number, retryAfterMs: number | null): Promise<boolean> {
     const remainingMs = this.#remainingMs();
     if (remainingMs <= 0) return false;
-    await sleep(Math.min(pauseMs(attempt, retryAfterMs, Math.random()), remainingMs), this.#stop);
-    return this.#remainingMs() > 0;
+    const wantedMs = pauseMs(attempt, retryAfterMs, Math.random());
+    await sleep(Math.min(wantedMs, remainingMs), this.#stop);
+    // A timer may fire a little early: having waited for all that was left is the end, whatever the clock says. But
+    // an answer that arrived meanwhile renews everybody's patience.
+    return this.#remainingMs() > TIMER_EARLY_MS;
   }
 
   #remainingMs(): number {

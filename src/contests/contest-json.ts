@@ -1,8 +1,9 @@
 /** A contest's definition and an election as the HTTP contract shows them. */
+import type { ContestAnswer } from "../election/answers.ts";
 import { type Contest, contestStateAt } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
 
-export function contestJson(contest: Contest, nowMs: number) {
+export function contestJson(contest: Contest, nowMs: number): ContestAnswer {
   return {
     id: contest.id,
     uuid: contest.uuid,
@@ -16,7 +17,10 @@ export function contestJson(contest: Contest, nowMs: number) {
     closesAt: timeJson(contest.closesAtMs),
     state: contestStateAt(contest, nowMs),
     paused: contest.paused,
-    void: contest.voided && { at: timeJson(contest.voided.atMs), reason: contest.voided.reason },
+    void: contest.voided && {
+      at: new Date(contest.voided.atMs).toISOString(),
+      reason: contest.voided.reason,
+    },
   };
 }
 

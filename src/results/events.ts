@@ -1,6 +1,6 @@
 /** The events of a results stream as Server-Sent Events (HTML standard, section 9.2), encoded once for all viewers. */
 import { hash } from "node:crypto";
-import type { Results } from "./results.ts";
+import type { ResultsAnswer } from "../election/answers.ts";
 import type { TurnoutSeries } from "./turnout-history.ts";
 
 /** Why a stream ends. */
@@ -11,7 +11,7 @@ const encoder = new TextEncoder();
 export const KEEP_ALIVE: Uint8Array = encoder.encode(": keep-alive\n\n");
 
 /** A whole snapshot, so that nobody needs an earlier event to understand it. */
-export function resultsEvent(results: Results, version: string): Uint8Array {
+export function resultsEvent(results: ResultsAnswer, version: string): Uint8Array {
   return event("results", results, `id: ${version}\n`);
 }
 
@@ -19,7 +19,7 @@ export function resultsEvent(results: Results, version: string): Uint8Array {
  * Names what the results say, but not as of when. Made from what is shown and nothing else: every process gives the
  * same figures the same version, and hidden choices can't be guessed from it.
  */
-export function versionOf({ asOf: _, ...shown }: Results): string {
+export function versionOf({ asOf: _, ...shown }: ResultsAnswer): string {
   return hash("sha256", JSON.stringify(shown), "base64url").slice(0, 16);
 }
 

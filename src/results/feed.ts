@@ -6,11 +6,12 @@
  * goodbye that names the reason. Everything is bounded: viewers, what may wait for one of them, updates a second.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import type { ResultsAnswer } from "../election/answers.ts";
 import type { Contest } from "../election/contest.ts";
 import { Problem } from "../runtime/problem.ts";
 import type { GoodbyeReason } from "./events.ts";
 import { Hub } from "./hub.ts";
-import { type Results, resultsOf } from "./results.ts";
+import { resultsOf } from "./results.ts";
 import type { RunningTally } from "./running-tally.ts";
 
 export type FeedOptions = {
@@ -65,7 +66,7 @@ export class Feed {
   }
 
   /** The contest's results now. Throws {@link Problem} `not_available` while they were never complete. */
-  results(contest: Contest): Results {
+  results(contest: Contest): ResultsAnswer {
     const { tally, asOfMs } = this.figures;
     if (asOfMs === null && contest.finalTally === null) {
       throw new Problem("not_available", "the ballots recorded so far are still being counted");

@@ -1,5 +1,6 @@
 /** A hub: all viewers of one contest. What they see is rendered and encoded once, and only when it has changed. */
 import { setImmediate as turn } from "node:timers/promises";
+import type { ResultsAnswer } from "../election/answers.ts";
 import type { Contest } from "../election/contest.ts";
 import {
   type GoodbyeReason,
@@ -10,13 +11,12 @@ import {
   retryField,
   versionOf,
 } from "./events.ts";
-import type { Results } from "./results.ts";
 import type { TurnoutSeries } from "./turnout-history.ts";
 import { Viewer } from "./viewer.ts";
 
 /** Where a hub gets what it shows. */
 export type Renderer = {
-  results(contest: Contest): Results;
+  results(contest: Contest): ResultsAnswer;
   turnoutSeries(contest: Contest): TurnoutSeries;
 };
 

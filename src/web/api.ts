@@ -1,4 +1,6 @@
 /** The pages' calls to the gateway: bounded in time, and never rejecting. */
+
+import type { ContestAnswer } from "../election/answers.ts";
 import {
   type Answer,
   type Fate,
@@ -8,7 +10,7 @@ import {
   readRetryAfterMs,
 } from "./answer.ts";
 import type { Ballot } from "./casting.ts";
-import { type AcceptedReceipt, asObject, type WireContest } from "./wire.ts";
+import { type AcceptedReceipt, asObject } from "./wire.ts";
 
 /** Past this an attempt's outcome is unknown. A gateway answers or refuses well before. */
 const TIMEOUT_MS = 15_000;
@@ -30,14 +32,14 @@ export async function verifyReceipt(receipt: AcceptedReceipt): Promise<Fate> {
   return response === null ? { fate: "pending", retryAfterMs: 0 } : readFate(response);
 }
 
-export async function getContest(contest: string): Promise<Found<WireContest>> {
+export async function getContest(contest: string): Promise<Found<ContestAnswer>> {
   const response = await call(`/v1/contests/${encodeURIComponent(contest)}`, {});
   if (response?.status === 404 && asObject(response.body).code === "no_such_contest") return "missing";
   if (response?.status !== 200 || !Array.isArray(asObject(response.body).options)) return "unavailable";
-  return { found: response.body as WireContest, clockOffsetMs: response.clockOffsetMs };
+  return { found: response.body as ContestAnswer, clockOffsetMs: response.clockOffsetMs };
 }
 
-export async function getContests(): Promise<WireContest[] | null> {
+export async function getContests(): Promise<ContestAnswer[] | null> {
   const response = await call("/v1/contests", {});
   const contests = asObject(response?.body).contests;
   return response?.status === 200 && Array.isArray(contests) ? contests : null;

@@ -1,18 +1,18 @@
 /** The ballot: options as native radio buttons, and the step that asks once more before it is cast. */
-import type { WireContest } from "./wire.ts";
+import type { ContestAnswer } from "../election/answers.ts";
 
 /** An option's number, or 0 for a blank ballot; null while nothing is chosen. */
 export type Choice = number | null;
 
 export const BLANK_CHOICE = 0;
 
-export function choiceTitle(contest: WireContest, choice: number): string {
+export function choiceTitle(contest: ContestAnswer, choice: number): string {
   if (choice === BLANK_CHOICE) return "A blank ballot";
   return contest.options.find((option) => option.number === choice)?.title ?? `Option ${choice}`;
 }
 
 type BallotFormProps = {
-  contest: WireContest;
+  contest: ContestAnswer;
   choice: Choice;
   /** The voter pressed "Vote" without a choice. */
   missing: boolean;

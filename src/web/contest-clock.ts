@@ -2,13 +2,14 @@
  * Where a contest stands now, and when to ask the server again. The clock opens and closes the form by itself:
  * 300 million waiting voters would otherwise all ask at the same second.
  */
+
+import type { ContestAnswer } from "../election/answers.ts";
 import type { ContestState } from "../election/contest.ts";
-import type { WireContest } from "./wire.ts";
 
 export type Standing = ContestState | "paused" | "void";
 
 /** The server's last word, moved on by the clock where the contest's own times say so. */
-export function standingAt(contest: WireContest, nowMs: number): Standing {
+export function standingAt(contest: ContestAnswer, nowMs: number): Standing {
   if (contest.void !== null) return "void";
   let state = contest.state;
   if (state === "scheduled" && contest.opensAt !== null && nowMs >= Date.parse(contest.opensAt))
@@ -19,7 +20,7 @@ export function standingAt(contest: WireContest, nowMs: number): Standing {
 }
 
 /** The next instant at which {@link standingAt} may change by itself, or null. */
-export function nextTurnMs(contest: WireContest, nowMs: number): number | null {
+export function nextTurnMs(contest: ContestAnswer, nowMs: number): number | null {
   const turns = [contest.opensAt, contest.closesAt].flatMap((at) => (at === null ? [] : [Date.parse(at)]));
   const ahead = turns.filter((turnMs) => turnMs > nowMs);
   return ahead.length === 0 ? null : Math.min(...ahead);
@@ -35,7 +36,7 @@ const CLOSING_LOOKS_MAX = 3;
  * since the standing last changed. Waits grow to a minute and are spread by half of themselves.
  */
 export function nextLookMs(
-  contest: WireContest,
+  contest: ContestAnswer,
   nowMs: number,
   looks: number,
   random: number,

@@ -1,8 +1,9 @@
 /** Keeps a page's contest up to date: asks until it has the contest, then only as often as contest-clock.ts says. */
+
+import type { ContestAnswer } from "../election/answers.ts";
 import { getContest } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
 import { nextLookMs, nextTurnMs, type Standing, standingAt } from "./contest-clock.ts";
-import type { WireContest } from "./wire.ts";
 
 const LOAD = { firstMs: 1_000, mostMs: 60_000 };
 /** Timers of browsers overflow after 24 days; waking up now and then costs nothing. */
@@ -10,7 +11,7 @@ const SLEEP_MS_MAX = 3_600_000;
 const HURRY_MS_MAX = 5_000;
 
 export class ContestWatch {
-  contest: WireContest | null = null;
+  contest: ContestAnswer | null = null;
   problem: "missing" | "unavailable" | null = null;
   private clockOffsetMs = 0;
   /** Looks since the standing last changed, and failed looks in a row. */

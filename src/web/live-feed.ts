@@ -1,12 +1,14 @@
 /** The live feed: what a viewer's page knows of a contest's results, and how sure it may be that it is current. */
+
+import type { ResultsAnswer } from "../election/answers.ts";
 import type { ServerEvent } from "./event-stream.ts";
 import { NO_PACE, type Pace, paceOfHistory, paceWith } from "./pace.ts";
-import type { WireHistory, WireResults } from "./wire.ts";
+import type { WireHistory } from "./wire.ts";
 
 export type Feed = {
   /** `ended`: the results are final, nothing more will come. */
   connection: "connecting" | "live" | "lost" | "ended";
-  results: WireResults | null;
+  results: ResultsAnswer | null;
   /** When the server was last heard, by this device's clock: until then the figures were current. */
   heardAtMs: number | null;
   /** How far the server's clock is ahead of this device's. */
@@ -57,14 +59,14 @@ function served(feed: Feed, { event, data }: ServerEvent, nowMs: number): Feed {
     case "history":
       return { ...feed, pace: paceOfHistory(JSON.parse(data) as WireHistory) };
     case "results":
-      return withResults(feed, JSON.parse(data) as WireResults, nowMs);
+      return withResults(feed, JSON.parse(data) as ResultsAnswer, nowMs);
     default:
       // A goodbye too: its reason concerns the server alone, the end of the connection says the rest.
       return feed;
   }
 }
 
-function withResults(feed: Feed, results: WireResults, nowMs: number): Feed {
+function withResults(feed: Feed, results: ResultsAnswer, nowMs: number): Feed {
   const sort = feed.order.length === 0 || results.final || nowMs - feed.orderedAtMs >= REORDER_APART_MS_MIN;
   return {
     ...feed,
@@ -77,7 +79,7 @@ function withResults(feed: Feed, results: WireResults, nowMs: number): Feed {
   };
 }
 
-function orderOf({ counts = [] }: WireResults): number[] {
+function orderOf({ counts = [] }: ResultsAnswer): number[] {
   const shown = [...counts];
   if (counts.length > UNSORTED_OPTIONS_MAX) shown.sort((a, b) => b.votes - a.votes || a.option - b.option);
   return shown.map(({ option }) => option);

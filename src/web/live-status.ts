@@ -1,7 +1,8 @@
 /** What the live page says about the figures: where the contest stands, and whether they may still change. */
+
+import type { ContestAnswer, ResultsAnswer } from "../election/answers.ts";
 import { formatCounted, formatInstant, formatShare } from "./format.ts";
 import type { Feed } from "./live-feed.ts";
-import type { WireContest, WireResults } from "./wire.ts";
 
 export type LiveStatus = {
   kind: "waiting" | "live" | "paused" | "closing" | "final" | "void";
@@ -11,7 +12,7 @@ export type LiveStatus = {
 
 const PROVISIONAL = "Figures are provisional until the result is final.";
 
-export function liveStatus(contest: WireContest, feed: Feed, nowMs: number): LiveStatus {
+export function liveStatus(contest: ContestAnswer, feed: Feed, nowMs: number): LiveStatus {
   // The stream is newer than the definition that the page began with.
   const { state, paused, void: voided } = feed.results ?? contest;
   if (voided !== null) return { kind: "void", title: "Void", text: voided.reason };
@@ -30,14 +31,14 @@ export function liveStatus(contest: WireContest, feed: Feed, nowMs: number): Liv
   }
 }
 
-function opening(contest: WireContest, nowMs: number): string {
+function opening(contest: ContestAnswer, nowMs: number): string {
   return contest.opensAt === null
     ? ""
     : `Voting opens at ${formatInstant(Date.parse(contest.opensAt), nowMs)}.`;
 }
 
 /** The figures in one sentence, for screen readers. */
-export function spokenFigures(contest: WireContest, results: WireResults): string {
+export function spokenFigures(contest: ContestAnswer, results: ResultsAnswer): string {
   const total = formatCounted(results.turnout, "ballot", "ballots");
   const counts = results.counts ?? [];
   const votes = counts.reduce((sum, count) => sum + count.votes, 0);

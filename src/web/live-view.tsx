@@ -1,4 +1,6 @@
 /** The live page as it looks: a pure function of the contest and the feed. */
+
+import type { ContestAnswer, ResultsAnswer } from "../election/answers.ts";
 import { votePath } from "./address.ts";
 import { formatCount, formatCounted, formatDuration } from "./format.ts";
 import { Frame } from "./frame.tsx";
@@ -7,11 +9,10 @@ import { type LiveStatus, liveStatus } from "./live-status.ts";
 import { OptionBars } from "./option-bars.tsx";
 import { votesPerSecond } from "./pace.ts";
 import { PaceChart } from "./pace-chart.tsx";
-import type { WireContest, WireResults } from "./wire.ts";
 
 export type LiveState = {
   contestId: string;
-  contest: WireContest | "missing" | null;
+  contest: ContestAnswer | "missing" | null;
   failing: boolean;
   feed: Feed;
   /** What a screen reader hears of the figures, now and then. */
@@ -79,7 +80,7 @@ function Status({ status, feed, nowMs }: { status: LiveStatus; feed: Feed; nowMs
   );
 }
 
-type FiguresProps = { contest: WireContest; results: WireResults; feed: Feed };
+type FiguresProps = { contest: ContestAnswer; results: ResultsAnswer; feed: Feed };
 
 function Figures({ contest, results, feed }: FiguresProps) {
   const { votes } = votesPerSecond(feed.pace);

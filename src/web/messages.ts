@@ -1,9 +1,10 @@
 /** What a voter is told: one message for every state of casting and every standing of a contest. */
+
+import type { ContestAnswer } from "../election/answers.ts";
 import type { Refusal } from "./answer.ts";
 import type { Casting, WaitingCause } from "./casting.ts";
 import type { Standing } from "./contest-clock.ts";
 import { formatInstant } from "./format.ts";
-import type { WireContest } from "./wire.ts";
 
 /** `busy`: something is under way. `good`: it counts. `wait`: not now. `bad`: it will not count. */
 export type Tone = "busy" | "good" | "wait" | "bad";
@@ -110,7 +111,7 @@ export function refusalMessage(refusal: Refusal): Message {
 }
 
 /** What to tell instead of showing the form; null when the contest takes ballots. */
-export function standingMessage(contest: WireContest, standing: Standing, nowMs: number): Message | null {
+export function standingMessage(contest: ContestAnswer, standing: Standing, nowMs: number): Message | null {
   switch (standing) {
     case "open":
       return null;
@@ -141,7 +142,7 @@ export function standingMessage(contest: WireContest, standing: Standing, nowMs:
   }
 }
 
-function opening(contest: WireContest, nowMs: number): string {
+function opening(contest: ContestAnswer, nowMs: number): string {
   if (contest.opensAt === null) return "Voting is not open yet";
   return `Voting opens at ${formatInstant(Date.parse(contest.opensAt), nowMs)}`;
 }

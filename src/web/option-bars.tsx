@@ -1,10 +1,10 @@
 /** Votes by option: a list with text values for everybody, and bars that move as votes come in. */
 import { Component, createRef } from "preact";
+import type { ContestAnswer } from "../election/answers.ts";
 import { formatCounted, formatShare } from "./format.ts";
-import type { WireContest } from "./wire.ts";
 
 type OptionBarsProps = {
-  contest: WireContest;
+  contest: ContestAnswer;
   counts: { option: number; votes: number }[];
   /** Option numbers, as they are shown. */
   order: number[];

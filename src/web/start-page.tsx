@@ -1,12 +1,12 @@
 /** The start page: what Urna is, and the contests. */
 import { render } from "preact";
+import type { ContestAnswer } from "../election/answers.ts";
 import { livePath, votePath } from "./address.ts";
 import { getContests } from "./api.ts";
 import { type Standing, standingAt } from "./contest-clock.ts";
 import { formatInstant } from "./format.ts";
 import { Frame } from "./frame.tsx";
 import { untilLoaded } from "./until-loaded.ts";
-import type { WireContest } from "./wire.ts";
 
 const STANDINGS: Record<Standing, string> = {
   draft: "Not open yet",
@@ -18,7 +18,7 @@ const STANDINGS: Record<Standing, string> = {
   void: "Void",
 };
 
-type StartState = { contests: WireContest[] | null; failing: boolean };
+type StartState = { contests: ContestAnswer[] | null; failing: boolean };
 
 function StartView({ contests, failing }: StartState) {
   return (
@@ -39,7 +39,7 @@ function StartView({ contests, failing }: StartState) {
   );
 }
 
-function ContestCard({ contest }: { contest: WireContest }) {
+function ContestCard({ contest }: { contest: ContestAnswer }) {
   const nowMs = Date.now();
   const standing = standingAt(contest, nowMs);
   return (

@@ -1,5 +1,6 @@
 /** The voter page: wires the contest, the voter and the casting client to what is on the screen. */
 import { render } from "preact";
+import type { ContestAnswer } from "../election/answers.ts";
 import { contestInAddress } from "./address.ts";
 import { askAdmission, castBallot, verifyReceipt } from "./api.ts";
 import { BLANK_CHOICE } from "./ballot-form.tsx";
@@ -17,7 +18,6 @@ import {
   type Voter,
   write,
 } from "./voter.ts";
-import type { WireContest } from "./wire.ts";
 
 /** Set when the page is built. False leaves the code that asks for admission out of the page. */
 declare const OPEN_ADMISSION: boolean;
@@ -97,7 +97,7 @@ function contestChanged(): void {
   paint();
 }
 
-function meetVoter(voter: Voter, contest: WireContest): void {
+function meetVoter(voter: Voter, contest: ContestAnswer): void {
   let { token } = voter;
   const key = ballotKey(contest.uuid, voter);
   client = new CastingClient(
@@ -133,7 +133,7 @@ function castingChanged(): void {
   paint();
 }
 
-async function admit(contest: WireContest): Promise<void> {
+async function admit(contest: ContestAnswer): Promise<void> {
   admission = "asking";
   const token = await askAdmission(contestId);
   admission = "refused";

@@ -1,4 +1,6 @@
 /** The voter page as it looks: a pure function of what the page knows. */
+
+import type { ContestAnswer } from "../election/answers.ts";
 import { livePath } from "./address.ts";
 import { BallotForm, BLANK_CHOICE, type Choice, ConfirmBallot, choiceTitle } from "./ballot-form.tsx";
 import type { Casting } from "./casting.ts";
@@ -7,11 +9,10 @@ import { Frame } from "./frame.tsx";
 import { castingMessage, type Message, standingMessage } from "./messages.ts";
 import { Notice } from "./notice.tsx";
 import { ReceiptSlip } from "./receipt-slip.tsx";
-import type { WireContest } from "./wire.ts";
 
 export type VoteState = {
   contestId: string;
-  contest: WireContest | null;
+  contest: ContestAnswer | null;
   problem: "missing" | "unavailable" | null;
   standing: Standing | null;
   /** `asking`: an open admission has been asked; `refused`: it gave no token. */
@@ -54,7 +55,7 @@ export function VoteView({ state, actions }: { state: VoteState; actions: VoteAc
   );
 }
 
-type BodyProps = { state: VoteState; contest: WireContest; actions: VoteActions; formShown: boolean };
+type BodyProps = { state: VoteState; contest: ContestAnswer; actions: VoteActions; formShown: boolean };
 
 function Body({ state, contest, actions, formShown }: BodyProps) {
   const { casting, choice } = state;

@@ -1,40 +1,5 @@
 /** What the pages and the gateway say to each other: the JSON of HTTP contract v1, as far as the pages read it. */
-import type { ContestState, Option } from "../election/contest.ts";
 import type { Receipt } from "../election/receipt.ts";
-
-/** A contest's definition. Times are ISO 8601 UTC; null means "not set". */
-export type WireContest = {
-  id: string;
-  uuid: string;
-  election: string;
-  title: string;
-  method: "single-choice";
-  options: Option[];
-  allowBlank: boolean;
-  resultsVisible: "live" | "final";
-  opensAt: string | null;
-  closesAt: string | null;
-  state: ContestState;
-  paused: boolean;
-  void: WireVoid | null;
-};
-
-export type WireVoid = { at: string; reason: string };
-
-/** A contest's results at `asOf`. Without `ballots`, `blank` and `counts` the choices are hidden until final. */
-export type WireResults = {
-  /** The contest's uuid. */
-  contest: string;
-  state: ContestState;
-  paused: boolean;
-  void: WireVoid | null;
-  turnout: number;
-  asOf: string;
-  final: boolean;
-  ballots?: number;
-  blank?: number;
-  counts?: { option: number; votes: number }[];
-};
 
 /** Turnout at past instants, oldest first: the last one at `endsAt`, the others `intervalMs` apart. */
 export type WireHistory = { intervalMs: number; endsAt: string; turnout: number[] };

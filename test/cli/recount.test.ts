@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { recountCommand } from "../../src/cli/recount.ts";
-import type { ResultsAnswer } from "../../src/client/contract.ts";
+import type { ResultsAnswer } from "../../src/election/answers.ts";
 import { ballotOf, RealLedger } from "../auditing/real-ledger.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "urna-recount-"));
@@ -41,7 +41,15 @@ async function ledgerWithTwoBallots() {
 }
 
 const results: ResultsAnswer = {
-  ...{ contest: "song", state: "open", turnout: 2, asOf: new Date().toISOString(), final: false },
+  ...{
+    contest: "song",
+    state: "open",
+    paused: false,
+    void: null,
+    turnout: 2,
+    asOf: new Date().toISOString(),
+    final: false,
+  },
   ...{ ballots: 2, blank: 1, counts: [1, 2, 3].map((option) => ({ option, votes: option === 2 ? 1 : 0 })) },
 };
 

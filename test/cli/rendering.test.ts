@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { loadFigures } from "../../src/cli/load-figures.ts";
 import { duration, renderProgress } from "../../src/cli/progress.ts";
 import { renderResults } from "../../src/cli/results-table.ts";
-import type { ContestAnswer, ResultsAnswer } from "../../src/client/contract.ts";
 import { Measurement } from "../../src/client/load-generator.ts";
+import type { ContestAnswer, ResultsAnswer } from "../../src/election/answers.ts";
 
 test("progress tells share, rate and time left", () => {
   const state = { label: "casting", done: 33_000, total: 80_101, unit: "ballots", elapsedMs: 1_500 };
@@ -51,6 +51,8 @@ const CONTEST: ContestAnswer = {
 const RESULTS: ResultsAnswer = {
   contest: "song-1",
   state: "open",
+  paused: false,
+  void: null,
   turnout: 1_000,
   asOf: "2026-05-09T20:15:00.000Z",
   final: false,
@@ -74,7 +76,11 @@ test("results as a table: the contest's order, aligned, the longest bar for the 
 
 test("hidden counts are said to be hidden; pausing and voiding are said", () => {
   const { ballots: _b, blank: _k, counts: _c, ...hidden } = RESULTS;
-  const paused = { ...CONTEST, paused: true, void: { reason: "Alma withdrew" } };
+  const paused = {
+    ...CONTEST,
+    paused: true,
+    void: { at: "2026-01-01T00:00:00.000Z", reason: "Alma withdrew" },
+  };
   const text = renderResults(paused, hidden);
   expect(text).toContain("open, provisional, paused, void: Alma withdrew");
   expect(text).toContain("when the contest is final");

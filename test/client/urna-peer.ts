@@ -1,6 +1,6 @@
 /** A small peer that speaks the contract from memory, for testing clients; every fault is put in by the test. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { ContestAnswer } from "../../src/client/contract.ts";
+import type { ContestAnswer } from "../../src/election/answers.ts";
 import type { Receipt } from "../../src/election/receipt.ts";
 
 export const ADMIN_TOKEN = "peer-admin-token";

@@ -1,6 +1,6 @@
 /** An administrator for tests: makes the calls over HTTP and expects how they are answered. */
 import { expect } from "bun:test";
-import type { ContestAnswer } from "../../src/client/contract.ts";
+import type { ContestAnswer } from "../../src/election/answers.ts";
 import { expectProblem } from "../support/answers.ts";
 import type { TestGateway } from "../support/test-gateway.ts";
 

@@ -1,8 +1,8 @@
 /** GET /v1/contests: what it lists, and that it can't be used to hammer the ledger. */
 import { describe, expect, test } from "bun:test";
-import type { ContestAnswer } from "../../src/client/contract.ts";
 import { ContestList } from "../../src/contests/contest-list.ts";
 import { declareVoid, open } from "../../src/contests/transitions.ts";
+import type { ContestAnswer } from "../../src/election/answers.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { eventually } from "../support/eventually.ts";
 import { TEST_SESSION } from "../support/shared-cluster.ts";

@@ -1,7 +1,7 @@
 /** The life of a contest through the administration calls: when it opens, closes, and what is refused. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
-import type { ContestAnswer } from "../../src/client/contract.ts";
+import type { ContestAnswer } from "../../src/election/answers.ts";
 import { expectProblem } from "../support/answers.ts";
 import { eventually } from "../support/eventually.ts";
 import { ADMIN_TOKEN, startTestGateway, type TestGateway } from "../support/test-gateway.ts";

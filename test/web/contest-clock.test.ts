@@ -1,12 +1,12 @@
 /** The contest clock: the form opens and closes by itself, and waiting voters do not ask all at once. */
 import { describe, expect, test } from "bun:test";
+import type { ContestAnswer } from "../../src/election/answers.ts";
 import { nextLookMs, nextTurnMs, standingAt } from "../../src/web/contest-clock.ts";
-import type { WireContest } from "../../src/web/wire.ts";
 
 const OPENS_MS = Date.parse("2026-05-01T20:00:00Z");
 const CLOSES_MS = OPENS_MS + 600_000;
 
-function contest(changes: Partial<WireContest>): WireContest {
+function contest(changes: Partial<ContestAnswer>): ContestAnswer {
   return {
     id: "c",
     uuid: "u",

@@ -1,13 +1,13 @@
 /** The live feed: what a viewer is shown is what the server said last, and its age is told when it is lost. */
 import { describe, expect, test } from "bun:test";
+import type { ResultsAnswer } from "../../src/election/answers.ts";
 import type { ServerEvent } from "../../src/web/event-stream.ts";
 import { type Feed, type FeedEvent, followFeed, NEW_FEED } from "../../src/web/live-feed.ts";
 import { votesPerSecond } from "../../src/web/pace.ts";
-import type { WireResults } from "../../src/web/wire.ts";
 
 const START_MS = Date.parse("2026-05-01T20:00:00.000Z");
 
-function results(afterMs: number, votes: number[], changes: Partial<WireResults> = {}): WireResults {
+function results(afterMs: number, votes: number[], changes: Partial<ResultsAnswer> = {}): ResultsAnswer {
   const turnout = votes.reduce((sum, count) => sum + count, 0);
   return {
     contest: "u",
