@@ -45,7 +45,8 @@ export async function readNodeFacts(session: Session): Promise<NodeFacts> {
              version() AS version, ${DURABILITY_SETTINGS} AS settings,
              (SELECT coalesce(array_agg(application_name ORDER BY application_name), '{}')
               FROM pg_stat_replication
-              WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS synchronous_standbys`,
+              WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS synchronous_standbys,
+             pg_has_role('pg_read_all_stats', 'USAGE') AS sees_standbys`,
   });
   return {
     host: session.host,
@@ -54,6 +55,7 @@ export async function readNodeFacts(session: Session): Promise<NodeFacts> {
     platform: /linux/.test(row!.version) ? "linux" : "other",
     settings: row!.settings,
     synchronousStandbys: row!.synchronous_standbys,
+    seesStandbys: row!.sees_standbys,
   };
 }
 
@@ -63,4 +65,5 @@ type NodeRow = {
   version: string;
   settings: DurabilitySettings;
   synchronous_standbys: string[];
+  sees_standbys: boolean;
 };

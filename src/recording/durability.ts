@@ -19,6 +19,8 @@ export type NodeFacts = {
   settings: DurabilitySettings;
   /** On a primary: the standbys that are streaming and count for the synchronous wait. */
   synchronousStandbys: string[];
+  /** Whether the session's role is shown them: a superuser, or a member of pg_read_all_stats. */
+  seesStandbys: boolean;
 };
 
 /** One line of the doctor: what is wrong and how to mend it, or that it is right. */
@@ -86,8 +88,11 @@ export function nodeChecks(node: NodeFacts): DurabilityCheck[] {
     checks.push({
       check: "synchronous standby connected",
       ok: node.synchronousStandbys.length > 0,
-      found: node.synchronousStandbys.join(", ") || "(none)",
-      mend: "start a standby named in synchronous_standby_names, and see pg_stat_replication on the primary",
+      found:
+        node.synchronousStandbys.join(", ") || (node.seesStandbys ? "(none)" : "(not shown to this role)"),
+      mend: node.seesStandbys
+        ? "start a standby named in synchronous_standby_names, and see pg_stat_replication on the primary"
+        : "GRANT pg_monitor TO the role that DATABASE_URL names",
     });
   }
   return checks;

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { problem, startUrnaPeer, type UrnaPeer } from "../client/urna-peer.ts";
+import { eventually } from "../support/eventually.ts";
 import { type Run, runUrna, startUrna } from "./urna-commands.ts";
 
 let folder: string;
@@ -134,7 +135,7 @@ describe("interrupted", () => {
     const port = Number(new URL(peer.url).port);
     const { contests } = peer;
     const run = startUrna(peer.url, "replay", file, "--json");
-    while (await reachable(peer.url)) await Bun.sleep(20);
+    await eventually("the server is gone", async () => !(await reachable(peer.url)));
     peer = startUrnaPeer(port);
     for (const [id, contest] of contests) peer.contests.set(id, contest);
     const ended = await run.ended;
@@ -162,7 +163,7 @@ describe("interrupted", () => {
     peer.fault = (request) =>
       request > 500 ? problem(503, "not_recorded", { "retry-after": "5" }) : undefined;
     const run = startUrna(peer.url, "replay", file, "--json");
-    while (peer.ballotRequests < 500) await Bun.sleep(10);
+    await eventually("ballots are being cast", () => peer.ballotRequests >= 500);
     run.kill("SIGINT");
     const ended = await run.ended;
     expect(ended.exitCode).toBe(130);

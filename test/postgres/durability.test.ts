@@ -1,21 +1,34 @@
+/** What is asked of every node, on a real cluster. */
 import { expect, test } from "bun:test";
 import { readClusterFacts } from "../../src/postgres/durability.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { clusterChecks } from "../../src/recording/durability.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
-const faults = async (database: string) => {
-  const { nodes, unreachable } = await readClusterFacts(database, TEST_SESSION);
-  return clusterChecks(nodes, unreachable)
-    .filter(({ ok }) => !ok)
-    .map(({ check, found }) => `${check.split(" ").slice(1).join(" ")}: ${found}`);
+const faultsAt = async (connectionString: string) => {
+  const { nodes, unreachable } = await readClusterFacts(connectionString, TEST_SESSION);
+  return clusterChecks(nodes, unreachable).filter(({ ok }) => !ok);
 };
+
+test("a role that is not shown the standbys is told so, and what to grant; with that it may record", async () => {
+  const superuser = await freshDatabase();
+  expect(await faultsAt(superuser)).toEqual([]);
+  await using session = await Session.openPrimary(superuser, TEST_SESSION);
+  await session.command("CREATE ROLE plain LOGIN PASSWORD 'plain'");
+  const plain = superuser.replace(/\/\/[^@]*@/, "//plain:plain@");
+  const [fault, ...others] = await faultsAt(plain);
+  expect(others).toEqual([]);
+  expect(fault!.check).toEndWith(" synchronous standby connected");
+  expect(fault).toMatchObject({ found: "(not shown to this role)", mend: expect.stringContaining("GRANT") });
+  await session.command("GRANT pg_monitor TO plain");
+  expect(await faultsAt(plain)).toEqual([]);
+});
 
 test("what the server is configured to is asked, not what a lane's session sets for itself", async () => {
   const database = await freshDatabase();
-  expect(await faults(database)).toEqual([]);
   await using admin = await Session.openPrimary(database, TEST_SESSION);
   const name = new URL(database.replace(/,[^/]*/, "")).pathname.slice(1);
   await admin.command(`ALTER DATABASE ${name} SET synchronous_commit = 'local'`);
-  expect((await faults(database))[0]).toBe("synchronous_commit: local");
+  const [fault] = await faultsAt(database);
+  expect(fault).toMatchObject({ check: expect.stringContaining("synchronous_commit"), found: "local" });
 });

@@ -21,6 +21,7 @@ const PRIMARY: NodeFacts = {
   platform: "linux",
   settings: SAFE,
   synchronousStandbys: ["b"],
+  seesStandbys: true,
 };
 const STANDBY: NodeFacts = { ...PRIMARY, host: "b:5432", isPrimary: false, synchronousStandbys: [] };
 

@@ -1,0 +1,25 @@
+/** What each folder of src may import; a folder may always import itself. ARCHITECTURE.md shows the same table. */
+export const MAY_IMPORT: Record<string, string[]> = {
+  "main.ts": ["cli"],
+  "index.ts": ["admission"],
+  cli: ["admission", "auditing", "client", "election", "postgres", "recording", "roles", "runtime"],
+  roles: [
+    ...["admission", "auditing", "casting", "contests", "contract", "embedded", "http", "postgres"],
+    ...["recording", "results", "runtime", "web"],
+  ],
+  postgres: ["auditing", "contests", "election", "ledger", "recording", "results", "runtime"],
+  contract: ["contests", "http", "runtime"],
+  casting: ["admission", "contests", "election", "http", "ledger", "recording", "runtime"],
+  contests: ["admission", "election", "http", "runtime"],
+  results: ["election", "http", "ledger", "runtime"],
+  auditing: ["election", "http", "ledger", "runtime"],
+  admission: ["http", "ledger"],
+  recording: ["election"],
+  web: ["election", "http"],
+  client: ["election"],
+  http: ["runtime"],
+  ledger: ["election"],
+  election: [],
+  embedded: [],
+  runtime: [],
+};
