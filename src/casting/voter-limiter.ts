@@ -1,6 +1,6 @@
 /** A bound on how often one voter may ask: counts in memory, forgets with every window, waits for nothing. */
 
-/** Hexadecimal digits of the voter key that choose a slot: 2^20 slots, 2 MB, however many voters there are. */
+/** Hexadecimal digits of the voter key that choose a slot: 2^20 slots, 4 MB, however many voters there are. */
 const SLOT_DIGITS = 5;
 
 /**

@@ -97,5 +97,7 @@ function readRecord(row: number, cells: string[] | string, header: Header): Vote
   }
   const voter = cells[header.voter]!;
   if (voter === "") return { row, fault: "names no voter" };
-  return { row, voter, choice: cells[header.choice]! };
+  const choice = cells[header.choice]!;
+  if (choice.trim() === "") return { row, fault: "the choice is empty" };
+  return { row, voter, choice };
 }

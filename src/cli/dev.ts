@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { type DevConfig, runDev } from "../roles/dev.ts";
 import { OPTIONS } from "../runtime/options.ts";
+import { endAfter } from "./end-after.ts";
 
 export function devCommand(): Command {
   return new Command("dev")
@@ -18,5 +19,5 @@ export function devCommand(): Command {
     .addOption(OPTIONS.overrideGate())
     .addOption(OPTIONS.logFormat("text"))
     .addOption(OPTIONS.logLevel())
-    .action((config: DevConfig) => runDev(config));
+    .action((config: DevConfig) => endAfter(runDev(config)));
 }

@@ -9,24 +9,23 @@ import {
   runResults,
 } from "../roles/separate.ts";
 import { OPTIONS } from "../runtime/options.ts";
+import { endAfter } from "./end-after.ts";
 
 export function roleCommands(): Command[] {
   return [
     roleCommand("gateway", "take ballots over HTTP and record them in the ledger")
       .addOption(OPTIONS.secretsFile())
       .addOption(OPTIONS.lanes())
-      .addOption(OPTIONS.deadlineMs())
       .addOption(OPTIONS.overrideGate())
-      .action((config: GatewayConfig) => runGateway(config)),
+      .action((config: GatewayConfig) => endAfter(runGateway(config))),
     roleCommand(
       "results",
       "count what was recorded and show it live; serve the pages; verify receipts",
-    ).action((config: RoleConfig) => runResults(config)),
+    ).action((config: RoleConfig) => endAfter(runResults(config))),
     roleCommand("admin", "run elections over HTTP, make closed contests final, keep the schema up to date")
       .addOption(OPTIONS.secretsFile())
       .addOption(OPTIONS.adminToken().makeOptionMandatory())
-      .addOption(OPTIONS.deadlineMs())
-      .action((config: AdminConfig) => runAdmin(config)),
+      .action((config: AdminConfig) => endAfter(runAdmin(config))),
   ];
 }
 
@@ -36,6 +35,7 @@ function roleCommand(name: string, description: string): Command {
     .addOption(OPTIONS.port())
     .addOption(OPTIONS.host("0.0.0.0"))
     .addOption(OPTIONS.databaseUrl().makeOptionMandatory())
+    .addOption(OPTIONS.deadlineMs())
     .addOption(OPTIONS.logFormat("json"))
     .addOption(OPTIONS.logLevel());
 }

@@ -95,8 +95,10 @@ export class Administration {
     id: string,
     transition: (contest: Contest, clock: TransitionClock) => Transition,
   ): Promise<Contest> {
-    const clock = { nowMs: this.options.now(), noticeMs: this.options.noticeMs };
-    const result = await this.store.changeContest(id, (contest) => transition(contest, clock));
+    const result = await this.store.changeContest(id, (contest) =>
+      // The clock is read when the row is locked: a change that had to wait must not be decided by an old one.
+      transition(contest, { nowMs: this.options.now(), noticeMs: this.options.noticeMs }),
+    );
     if (result === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
     if ("refused" in result) throw new Problem("contest_state", `contest ${id}: ${result.refused}`);
     return result;

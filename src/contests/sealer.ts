@@ -35,17 +35,18 @@ export class Sealer {
 
   private async finishClosed(): Promise<void> {
     try {
-      const contests = await this.store.contestsToFinish(this.options.now() - this.options.drainMs);
+      const closedBeforeMs = this.options.now() - this.options.drainMs;
+      const contests = await this.store.contestsToFinish(closedBeforeMs);
       for (const contest of contests) {
-        await this.finish(contest).catch((error) => this.options.onError(contest, error));
+        await this.finish(contest, closedBeforeMs).catch((error) => this.options.onError(contest, error));
       }
     } catch (error) {
       this.options.onError(null, error as Error);
     }
   }
 
-  private async finish(contest: Contest): Promise<void> {
-    if (contest.sealedAtMs === null) await this.store.seal(contest, this.options.now());
+  private async finish(contest: Contest, closedBeforeMs: number): Promise<void> {
+    if (contest.sealedAtMs === null) await this.store.seal(contest, closedBeforeMs);
     const { ballots, blocks } = await this.store.tallies(contest);
     const differences = tallyDifferences(
       "ballots",

@@ -30,8 +30,8 @@ export interface ContestStore {
   ): Promise<Contest | { refused: string } | null>;
   /** Closed before that instant, and not final yet. */
   contestsToFinish(closedBeforeMs: number): Promise<Contest[]>;
-  /** Makes it impossible to record another ballot, whatever is in flight. Throws while inserts are open for long. */
-  seal(contest: Contest, sealedAtMs: number): Promise<void>;
+  /** If it closed before that instant: makes it impossible to record another ballot, whatever is in flight. Throws while inserts are open for long. */
+  seal(contest: Contest, closedBeforeMs: number): Promise<void>;
   /** Counted twice: from the ballots, and from what every block says that it added. */
   tallies(contest: Contest): Promise<{ ballots: ContestTally; blocks: ContestTally }>;
   publishFinal(contest: Contest, finalAtMs: number, tally: ContestTally): Promise<void>;

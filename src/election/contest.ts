@@ -36,6 +36,7 @@ export type Contest = {
 /** Where a contest stands at an instant. Pausing and voiding are facts beside the state, not states. */
 export function contestStateAt(contest: Contest, nowMs: number): ContestState {
   if (contest.finalAtMs !== null) return "final";
+  if (contest.sealedAtMs !== null) return "closing";
   if (contest.closesAtMs !== null && nowMs >= contest.closesAtMs) return "closing";
   if (contest.opensAtMs === null) return "draft";
   if (nowMs < contest.opensAtMs) return "scheduled";

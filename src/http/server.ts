@@ -36,6 +36,8 @@ export function serve(options: ServerOptions): HttpServer {
       maxRequestBodySize: bodyBytesMax,
       idleTimeout: IDLE_SECONDS,
       development: false,
+      // Left to itself it is true here, and a second server on the port would take half of the voters.
+      reusePort: false,
       routes: nativeRoutes(options.routes, onUnexpected),
       fetch: (request) => problem("no_such_page", `there is nothing at ${new URL(request.url).pathname}`),
       error: (error) => failure(error, onUnexpected),

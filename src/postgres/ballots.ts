@@ -1,7 +1,9 @@
 /** Ballots and their blocks in PostgreSQL: one named statement a function. */
 import { decodeSelections } from "../election/selections.ts";
 import { uuidToBytes } from "../ledger/uuid.ts";
+import { type DurabilitySettings, notDurable, settingFaults } from "../recording/durability.ts";
 import type { BallotKey, RecordedBallot, StreamHead } from "../recording/ledger.ts";
+import { DURABILITY_SETTINGS } from "./durability.ts";
 import type { Session } from "./session.ts";
 
 /** Creates a stream for one writer. */
@@ -84,10 +86,19 @@ export async function selectPlace(session: Session, streamId: number, seq: numbe
 
 /**
  * Makes this transaction write WAL, so that its commit waits for the standby, and with it everything that the
- * transaction could see: a row that is visible here may not be anywhere else yet.
+ * transaction could see: a row that is visible here may not be anywhere else yet. Throws NotDurableError when the gate
+ * is shut, or when this session's settings would not make the commit wait.
  */
 export async function writeWal(session: Session): Promise<void> {
-  await session.query({ name: "write-wal", text: "SELECT pg_logical_emit_message(true, 'urna', '')" });
+  const { gateFaults, overrideGate } = session.options;
+  const clusterFaults = gateFaults?.() ?? [];
+  if (clusterFaults.length > 0 && !overrideGate) throw notDurable(clusterFaults);
+  const [row] = await session.query<{ settings: DurabilitySettings }>({
+    name: "write-wal",
+    text: `SELECT pg_logical_emit_message(true, 'urna', ''), ${DURABILITY_SETTINGS} AS settings`,
+  });
+  const faults = settingFaults(row!.settings);
+  if (faults.length > 0 && !overrideGate) throw notDurable(faults);
 }
 
 /** An array literal of elements that need no further quoting. */

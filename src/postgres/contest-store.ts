@@ -82,11 +82,17 @@ export class PostgresContestStore implements ContestStore {
     return this.briefly((session) => rows.selectContestsToFinish(session, closedBeforeMs));
   }
 
-  async seal(contest: Contest, sealedAtMs: number): Promise<void> {
+  async seal({ uuid }: Contest, closedBeforeMs: number): Promise<void> {
     await this.durably(async (session) => {
-      await rows.lockContest(session, contest.ledgerId);
-      await sealPartition(session, contest.ledgerId);
-      await rows.updateSealed(session, contest.ledgerId, sealedAtMs);
+      const [found] = await rows.selectContests(session, [uuid]);
+      await rows.lockContest(session, found!.ledgerId);
+      // Looked at again under the lock: it may have been extended meanwhile.
+      const [contest] = await rows.selectContests(session, [uuid]);
+      if (contest!.closesAtMs !== null && contest!.closesAtMs > closedBeforeMs) {
+        throw new Error("it was extended meanwhile");
+      }
+      await sealPartition(session, contest!.ledgerId);
+      await rows.updateSealed(session, contest!.ledgerId);
     });
   }
 

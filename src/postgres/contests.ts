@@ -136,14 +136,10 @@ export async function updateContest(
   );
 }
 
-export async function updateSealed(
-  session: Session,
-  contestLedgerId: number,
-  sealedAtMs: number,
-): Promise<void> {
+export async function updateSealed(session: Session, contestLedgerId: number): Promise<void> {
   await session.query(
-    { text: "UPDATE contests SET sealed_at = coalesce(sealed_at, $2) WHERE contest_id = $1" },
-    [contestLedgerId, new Date(sealedAtMs)],
+    { text: "UPDATE contests SET sealed_at = coalesce(sealed_at, clock_timestamp()) WHERE contest_id = $1" },
+    [contestLedgerId],
   );
 }
 

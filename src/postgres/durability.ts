@@ -1,7 +1,7 @@
 /** What PostgreSQL says of its own durability, from every node itself. */
 import type { DurabilitySettings, NodeFacts } from "../recording/durability.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
-import { Session, type SessionOptions } from "./session.ts";
+import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
 /** An SQL expression that gives the {@link DurabilitySettings} in force where it runs. */
 export const DURABILITY_SETTINGS = `json_build_object(${[
@@ -22,8 +22,12 @@ export async function readClusterFacts(connectionString: string, options: Sessio
   await Promise.all(
     hostUrls(connectionString).map(async (url) => {
       try {
-        await using session = await Session.openHost(url, options);
-        nodes.push(await readNodeFacts(session));
+        const session = await Session.openHost(url, { ...options, asConfigured: true });
+        try {
+          nodes.push(await cutAfter(session, options.connectTimeoutMs, readNodeFacts(session)));
+        } finally {
+          session.destroy();
+        }
       } catch (error) {
         unreachable.push(`${hostName(url)}: ${(error as Error).message}`);
       }

@@ -41,7 +41,14 @@ export function commitDurably<T>(
     let value: T;
     try {
       // Sent together with the first statement of `work`: one round trip less.
-      [, value] = await Promise.all([session.command("BEGIN"), work(session)]);
+      const [begun, worked] = await Promise.allSettled([session.command("BEGIN"), work(session)]);
+      if (begun.status === "rejected") {
+        // What `work` went on to send was no transaction's.
+        session.destroy();
+        throw begun.reason;
+      }
+      if (worked.status === "rejected") throw worked.reason;
+      value = worked.value;
       refuseWarnings(session);
     } catch (error) {
       // No COMMIT was ever sent: whatever became of the connection, the server rolls back.

@@ -1,6 +1,7 @@
 /** A session: one connection to the primary, with the settings that acknowledging needs, and its warnings kept. */
 import type { Duplex } from "node:stream";
 import pg from "pg";
+import type { DurabilityCheck } from "../recording/durability.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
 
 // int8 holds sequence numbers and counts, all far below 2^53.
@@ -16,6 +17,12 @@ export type SessionOptions = {
   connectTimeoutMs: number;
   /** How long a statement waits for another transaction's lock: always safe, since it is before a commit. */
   lockTimeoutMs: number;
+  /** What the durability gate finds wrong with the cluster as a whole now; without it only settings are judged. */
+  gateFaults?: () => readonly DurabilityCheck[];
+  /** Go on although the durability gate refuses; every block and receipt made meanwhile says so. */
+  overrideGate?: boolean;
+  /** Keep the server's own synchronous_commit: for asking what it is, never for acknowledging. */
+  asConfigured?: boolean;
 };
 
 export type Statement = { name?: string; text: string };
@@ -35,6 +42,7 @@ export class Session implements AsyncDisposable {
   private constructor(
     private readonly client: pg.Client,
     readonly host: string,
+    readonly options: SessionOptions,
   ) {
     // With client_min_messages=warning whatever still arrives is a warning, in every language.
     client.on("notice", ({ code, message }) => {
@@ -96,11 +104,17 @@ export class Session implements AsyncDisposable {
       pipeline: true,
       types,
       // Set by us and not hoped for: a role's or database's default could lower any of them.
-      options:
-        "-c synchronous_commit=on -c client_min_messages=warning -c statement_timeout=0 -c default_transaction_isolation=read\\ committed " +
-        `-c lock_timeout=${options.lockTimeoutMs}`,
+      options: [
+        ...(options.asConfigured ? [] : ["synchronous_commit=on"]),
+        "client_min_messages=warning",
+        "statement_timeout=0",
+        "default_transaction_isolation=read\\ committed",
+        `lock_timeout=${options.lockTimeoutMs}`,
+      ]
+        .map((setting) => `-c ${setting}`)
+        .join(" "),
     });
-    const session = new Session(client, hostName(url));
+    const session = new Session(client, hostName(url), options);
     try {
       await client.connect();
     } catch (error) {

@@ -1,8 +1,7 @@
 /** A lane's connection to PostgreSQL: attempts to record a block, and finds out what became of an earlier attempt. */
 import { GENESIS_HASH } from "../ledger/block.ts";
 import { hasPlace } from "../ledger/places.ts";
-import { type DurabilityCheck, settingFaults } from "../recording/durability.ts";
-import { describe } from "../recording/gate-monitor.ts";
+import { type DurabilityCheck, notDurable, settingFaults } from "../recording/durability.ts";
 import type { Batch, RecordedBallot, RecordOutcome, StreamHead, StreamWriter } from "../recording/ledger.ts";
 import { insertStream, selectBallots, selectPlace, writeWal } from "./ballots.ts";
 import { commitDurably, commitOrThrow, commitStatement } from "./durable-commit.ts";
@@ -16,27 +15,21 @@ export type StreamWriterOptions = SessionOptions & {
   writer: string;
   /** Above lockTimeoutMs, so that waiting for a lock ends before the commit and is known not to be one. */
   attemptTimeoutMs: number;
-  /** What the durability gate found wrong with the cluster as a whole. */
-  gateFaults: () => readonly DurabilityCheck[];
-  /** Record although the durability gate refuses; every such block and receipt says so. */
-  overrideGate: boolean;
 };
-
-/** PostgreSQL's settings would let an acknowledged commit be lost. */
-export class NotDurableError extends Error {
-  readonly code = "not_durable";
-}
 
 type Block = { hash: Buffer; places: Buffer; overridden: boolean };
 
 export class PostgresStreamWriter implements StreamWriter {
   private session: Session | undefined;
-  /** The durability settings that this session was last seen to have, and what is wrong with them. */
+  /** The durability settings that were last judged good enough to record under, and what is wrong with them. */
   private settings: { text: string; faults: readonly DurabilityCheck[] } = { text: "", faults: [] };
 
   constructor(private readonly options: StreamWriterOptions) {}
 
   async connect(): Promise<void> {
+    // Before anything is sent: what is written while no standby confirms holds a server process until one does.
+    const faults = this.options.gateFaults?.() ?? [];
+    if (faults.length > 0 && !this.options.overrideGate) throw notDurable(faults);
     if (this.session?.usable) return;
     this.session = await Session.openPrimary(this.options.connectionString, this.options);
   }
@@ -48,8 +41,8 @@ export class PostgresStreamWriter implements StreamWriter {
   }
 
   async record(head: StreamHead, batch: Batch): Promise<RecordOutcome> {
-    const gateFaults = this.options.gateFaults();
-    if (gateFaults.length > 0 && !this.options.overrideGate) return notDurable(gateFaults);
+    const gateFaults = this.options.gateFaults?.() ?? [];
+    if (gateFaults.length > 0 && !this.options.overrideGate) return refused(notDurable(gateFaults));
     const session = this.session!;
     const overridden = gateFaults.length > 0 || this.settings.faults.length > 0;
     const expected = { expectedSettings: this.settings.text, overridden };
@@ -61,9 +54,9 @@ export class PostgresStreamWriter implements StreamWriter {
     const { block, settings } = result.value;
     if (block !== null) return this.recorded(session, head, batch, { ...block, overridden });
     if (settings === this.settings.text) return this.resolveMoved(head, batch);
-    this.settings = { text: settings, faults: settingFaults(JSON.parse(settings)) };
-    if (this.settings.faults.length > 0 && !this.options.overrideGate)
-      return notDurable(this.settings.faults);
+    const faults = settingFaults(JSON.parse(settings));
+    if (faults.length > 0 && !this.options.overrideGate) return refused(notDurable(faults));
+    this.settings = { text: settings, faults };
     return this.record(head, batch);
   }
 
@@ -116,11 +109,6 @@ export class PostgresStreamWriter implements StreamWriter {
       error: new Error(`place ${head.nextSeq} of stream ${head.streamId} is another writer's`),
     };
   }
-}
-
-function notDurable(faults: readonly DurabilityCheck[]): RecordOutcome {
-  const error = new NotDurableError(`a commit might be lost: ${describe(faults)}`);
-  return { outcome: "not_recorded", error };
 }
 
 function refused(error: Error): RecordOutcome {

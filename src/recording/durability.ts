@@ -26,6 +26,19 @@ export type NodeFacts = {
 /** One line of the doctor: what is wrong and how to mend it, or that it is right. */
 export type DurabilityCheck = { check: string; ok: boolean; found: string; mend: string };
 
+/** A commit made now might be lost: nothing may be acknowledged. */
+export class NotDurableError extends Error {
+  readonly code = "not_durable";
+}
+
+export function notDurable(faults: readonly DurabilityCheck[]): NotDurableError {
+  return new NotDurableError(`a commit might be lost: ${describeFaults(faults)}`);
+}
+
+export function describeFaults(faults: readonly DurabilityCheck[]): string {
+  return faults.map(({ check, found }) => `${check} is ${found}`).join("; ");
+}
+
 /** What the gate refuses in a session's settings; empty when a commit under them may be acknowledged. */
 export function settingFaults(settings: DurabilitySettings): DurabilityCheck[] {
   return settingChecks(settings).filter(({ ok }) => !ok);

@@ -1,6 +1,6 @@
 /** Watches the durability gate: asks every node again and again, and knows at any moment what is wrong. */
 import { setTimeout as pause } from "node:timers/promises";
-import { clusterChecks, type DurabilityCheck, type NodeFacts } from "./durability.ts";
+import { clusterChecks, type DurabilityCheck, describeFaults, type NodeFacts } from "./durability.ts";
 
 /** Asks every node of the cluster itself. Never throws: who can't be reached is named. */
 export type ReadClusterFacts = () => Promise<{ nodes: NodeFacts[]; unreachable: string[] }>;
@@ -38,15 +38,12 @@ export class GateMonitor {
     }
   }
 
-  private async check(): Promise<void> {
+  /** One round of questions. */
+  async check(): Promise<void> {
     const { nodes, unreachable } = await this.readFacts();
     const faults = clusterChecks(nodes, unreachable).filter(({ ok }) => !ok);
-    const changed = describe(faults) !== describe(this.current);
+    const changed = describeFaults(faults) !== describeFaults(this.current);
     this.current = faults;
     if (changed) this.options.onChange(faults);
   }
-}
-
-export function describe(faults: readonly DurabilityCheck[]): string {
-  return faults.map(({ check, found }) => `${check} is ${found}`).join("; ");
 }

@@ -34,6 +34,8 @@ export type LaneOptions = {
 
 type Cast = { ballot: Ballot; request: CastRequest; deadlineMs: number; settle: (verdict: Verdict) => void };
 
+type NotRecorded = Extract<RecordOutcome, { outcome: "not_recorded" }>;
+
 const SWEEP_MS = 100;
 
 export class Lane {
@@ -103,7 +105,14 @@ export class Lane {
     let batch = this.batchInFlight();
     let pauseMs = this.options.retryPauseMs;
     while (this.mayBeRecorded || this.inFlight.length > 0) {
-      const outcome = await this.attempt(batch);
+      const failure = await this.connect();
+      // While the outcome is open the very same batch must be submitted. Otherwise those who gave up in the meantime
+      // are left out: they were told that they are not recorded.
+      if (!this.mayBeRecorded) {
+        if (this.inFlight.length === 0) return;
+        batch = this.batchInFlight();
+      }
+      const outcome = failure ?? (await this.attempt(batch));
       if (outcome.outcome === "recorded") return this.settleRecorded(batch, outcome.ballots, outcome.head);
       if (outcome.outcome === "sealed") {
         this.mayBeRecorded = false;
@@ -115,8 +124,6 @@ export class Lane {
         await pause(pauseMs * (0.5 + Math.random() / 2));
         pauseMs = Math.min(pauseMs * 2, this.options.retryPauseMsMax);
       }
-      // While the outcome is open the very same batch must be submitted; otherwise those who gave up are left out.
-      if (!this.mayBeRecorded) batch = this.batchInFlight();
     }
   }
 
@@ -129,22 +136,22 @@ export class Lane {
 
   private async attempt(batch: Batch): Promise<RecordOutcome> {
     const startedMs = this.options.now();
-    const outcome = await this.submit(batch);
+    this.submitting = true;
+    const outcome = await this.writer.record(this.head!, batch);
+    this.submitting = false;
     this.options.onAttempt(outcome, batch, this.options.now() - startedMs);
     return outcome;
   }
 
-  private async submit(batch: Batch): Promise<RecordOutcome> {
+  /** Null once there are a connection and a stream to record in. */
+  private async connect(): Promise<NotRecorded | null> {
     try {
       await this.writer.connect();
       this.head ??= await this.writer.openStream();
+      return null;
     } catch (error) {
       return { outcome: "not_recorded", error: error as Error };
     }
-    this.submitting = true;
-    const outcome = await this.writer.record(this.head, batch);
-    this.submitting = false;
-    return outcome;
   }
 
   private settleRecorded(batch: Batch, ballots: readonly RecordedBallot[], head: StreamHead): void {
@@ -167,7 +174,7 @@ export class Lane {
   private async settleSealed(contestLedgerId: number): Promise<void> {
     const isSealed = ({ ballot }: Cast) => ballot.contestLedgerId === contestLedgerId;
     const sealed = this.inFlight.filter(isSealed);
-    this.inFlight = this.inFlight.filter((cast) => !isSealed(cast));
+    // They stay in flight, so that their deadline holds, until the ledger has answered.
     try {
       const rows = await this.finder.find(sealed.map(({ ballot }) => ballot));
       const found = new Map(rows.map((row) => [ballotKey(row), row]));
@@ -178,6 +185,7 @@ export class Lane {
     } catch (error) {
       for (const { settle } of sealed) settle(notRecorded((error as Error).message));
     }
+    this.inFlight = this.inFlight.filter((cast) => !isSealed(cast));
   }
 
   private settleExpired(): void {

@@ -38,10 +38,10 @@ export async function runDev(config: DevConfig): Promise<void> {
   const { host, port, data, deadlineMs, lanes, unsafeOverrideGate: overrideGate } = config;
 
   const databaseUrl = await openDatabase(opened, config, log);
-  const ledger = openLedger(opened, { databaseUrl, roleName: "dev", log, metrics });
+  const ledger = await openLedger(opened, { databaseUrl, roleName: "dev", overrideGate, log, metrics });
   const secrets = await openSecrets(data, ledger.store, log);
   const adminToken = config.adminToken ?? keptAdminToken(data);
-  const gateway = openGateway(opened, ledger, { ...secrets, lanes, deadlineMs, overrideGate, log, metrics });
+  const gateway = openGateway(opened, ledger, { ...secrets, lanes, deadlineMs, log, metrics });
   const admin = openAdmin(ledger, { secrets, adminToken, deadlineMs, log });
   const results = openResults(opened, ledger, { log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));

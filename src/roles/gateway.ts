@@ -20,12 +20,13 @@ export type GatewayOptions = {
   deadlineMs: number;
   /** How long a ballot's body may take to arrive. */
   bodyTimeoutMs?: number;
-  overrideGate: boolean;
   log: Log;
   metrics: Metrics;
 };
 
 const BATCH_BALLOTS_MAX = 2_000;
+/** Above the sessions' lock timeout, so that waiting for a lock is known not to be a commit. */
+const ATTEMPT_TIMEOUT_MS = 3_000;
 const WAITING_BALLOTS_MAX = 20_000;
 const LISTED_CONTESTS_MAX = 100;
 const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
@@ -63,16 +64,14 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
 }
 
 function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions): Lane {
-  const { log, metrics, deadlineMs, overrideGate } = options;
+  const { log, metrics, deadlineMs } = options;
   const writer = opened.use(
     new PostgresStreamWriter({
       ...ledger.session,
       applicationName: "urna lane",
       connectionString: ledger.databaseUrl,
       writer: `gateway ${process.env.HOSTNAME ?? "local"} ${process.pid}`,
-      attemptTimeoutMs: Math.min(3_000, deadlineMs),
-      gateFaults: () => ledger.gate.faults,
-      overrideGate,
+      attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
     }),
   );
   return new Lane(writer, ledger.finder, {

@@ -5,34 +5,50 @@ import { PostgresContestStore } from "../postgres/contest-store.ts";
 import { readClusterFacts } from "../postgres/durability.ts";
 import type { SessionOptions } from "../postgres/session.ts";
 import { SessionPool } from "../postgres/session-pool.ts";
-import { describe, GateMonitor } from "../recording/gate-monitor.ts";
+import { describeFaults } from "../recording/durability.ts";
+import { GateMonitor } from "../recording/gate-monitor.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
 
 /** How long a process may go on believing what it knew of a contest. */
 export const DIRECTORY_LIFETIME_MS = 1_000;
-/** A close is announced this long before: the directories' lifetime, and what clocks may differ. */
-export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + 500;
+/** A close is announced this long before: the directories' lifetime, what clocks may differ, and its own commit. */
+export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + 500 + 1_000;
 /** Sessions outside the lanes wait this long for a lock; always before a commit. */
 const LOCK_TIMEOUT_MS = 1_000;
 const TRANSACTION_TIMEOUT_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const GATE_POLL_MS = 1_000;
 
-export type LedgerOptions = { databaseUrl: string; roleName: string; log: Log; metrics: Metrics };
+export type LedgerOptions = {
+  databaseUrl: string;
+  roleName: string;
+  overrideGate: boolean;
+  log: Log;
+  metrics: Metrics;
+};
 
-export type LedgerAccess = ReturnType<typeof openLedger>;
+export type LedgerAccess = Awaited<ReturnType<typeof openLedger>>;
 
 export function sessionOptions(applicationName: string): SessionOptions {
   return { applicationName, connectTimeoutMs: CONNECT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS };
 }
 
-export function openLedger(
+export async function openLedger(
   opened: AsyncDisposableStack,
-  { databaseUrl, roleName, log, metrics }: LedgerOptions,
+  { databaseUrl, roleName, overrideGate, log, metrics }: LedgerOptions,
 ) {
-  const session = sessionOptions(`urna ${roleName}`);
+  const gate = new GateMonitor(() => readClusterFacts(databaseUrl, sessionOptions("urna gate")), {
+    pollMs: GATE_POLL_MS,
+    onChange: (faults) => {
+      metrics.gateFaults.set(faults.length);
+      if (faults.length === 0) log.info("the durability gate is open: ballots are acknowledged");
+      else log.error(`the durability gate is shut, no ballot is acknowledged: ${describeFaults(faults)}`);
+    },
+  });
+  await gate.check();
+  const session = { ...sessionOptions(`urna ${roleName}`), gateFaults: () => gate.faults, overrideGate };
   const pool = opened.use(
     new SessionPool({ ...session, connectionString: databaseUrl, sessionsMax: 8, waitingMax: 1_000 }),
   );
@@ -50,14 +66,6 @@ export function openLedger(
     timeoutMs: TRANSACTION_TIMEOUT_MS,
     askersMax: 20_000,
     keysMax: 2_000,
-  });
-  const gate = new GateMonitor(() => readClusterFacts(databaseUrl, sessionOptions("urna gate")), {
-    pollMs: GATE_POLL_MS,
-    onChange: (faults) => {
-      metrics.gateFaults.set(faults.length);
-      if (faults.length === 0) log.info("the durability gate is open: ballots are acknowledged");
-      else log.error(`the durability gate is shut, no ballot is acknowledged: ${describe(faults)}`);
-    },
   });
   const gateService: Service = { name: "durability gate", run: (signal) => gate.run(signal) };
   return { databaseUrl, session, pool, store, directory, finder, gate, gateService };

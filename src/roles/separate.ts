@@ -16,28 +16,26 @@ export type RoleConfig = {
   host: string;
   port: number;
   databaseUrl: string;
+  deadlineMs: number;
+  unsafeOverrideGate?: boolean;
   logFormat: LogFormat;
   logLevel: string;
 };
 
-export type GatewayConfig = RoleConfig & {
-  secretsFile?: string;
-  lanes: number;
-  deadlineMs: number;
-  unsafeOverrideGate: boolean;
-};
+export type GatewayConfig = RoleConfig & { secretsFile?: string; lanes: number };
 
-export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string; deadlineMs: number };
+export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string };
 
 const MIGRATION_TIMEOUT_MS = 60_000;
-const DRAIN_MS_MAX = 6_000;
+/** Beyond the deadline of what is on its way. */
+const DRAIN_MARGIN_MS = 1_000;
 
 export function runGateway(config: GatewayConfig): Promise<void> {
-  const { secretsFile, lanes, deadlineMs, unsafeOverrideGate: overrideGate } = config;
+  const { secretsFile, lanes, deadlineMs } = config;
   const tokenKeys = loadTokenKeys(secretsFile);
   return runRole("gateway", config, async ({ opened, ledger, log, metrics }) => {
     await refusePendingMigrations(config.databaseUrl);
-    return [openGateway(opened, ledger, { tokenKeys, lanes, deadlineMs, overrideGate, log, metrics })];
+    return [openGateway(opened, ledger, { tokenKeys, lanes, deadlineMs, log, metrics })];
   });
 }
 
@@ -65,15 +63,16 @@ type Parts = { opened: AsyncDisposableStack; ledger: LedgerAccess; log: Log; met
 
 async function runRole(name: string, config: RoleConfig, openParts: (parts: Parts) => Promise<Part[]>) {
   await using opened = new AsyncDisposableStack();
-  const { host, port, databaseUrl, logFormat, logLevel } = config;
+  const { host, port, databaseUrl, deadlineMs, logFormat, logLevel } = config;
+  const overrideGate = config.unsafeOverrideGate ?? false;
   const log = createLog(logFormat, logLevel);
   const metrics = createMetrics();
-  const ledger = openLedger(opened, { databaseUrl, roleName: name, log, metrics });
+  const ledger = await openLedger(opened, { databaseUrl, roleName: name, overrideGate, log, metrics });
   const gate = { routes: [], services: [ledger.gateService] };
   await serveParts([...(await openParts({ opened, ledger, log, metrics })), gate], {
     ...{ host, port, log, metrics },
     unready: () => gateReasons(ledger),
-    drainMsMax: DRAIN_MS_MAX,
+    drainMsMax: deadlineMs + DRAIN_MARGIN_MS,
     onListening: ({ url }) => log.info(`${name} listens at ${url}`),
   });
 }

@@ -103,3 +103,10 @@ test("a port that another program has: which one, and what to do", async () => {
   expect(() => serveTest(port)).toThrow(new RegExp(`port ${port} .*--port`));
   other.close();
 });
+
+test("a port that another server of this kind has is taken too", async () => {
+  const options = { hostname: "127.0.0.1", routes: [], bodyBytesMax: 1_000, onUnexpected: () => undefined };
+  const first = serve({ ...options, port: 0 });
+  expect(() => serve({ ...options, port: first.port })).toThrow(/is taken by another program/);
+  await first.stop();
+});

@@ -23,3 +23,12 @@ test("a role that is not shown the standbys is told so, and what to grant; with 
   await session.command("GRANT pg_monitor TO plain");
   expect(await faultsAt(plain)).toEqual([]);
 });
+
+test("what the server is configured to is asked, not what a lane's session sets for itself", async () => {
+  const database = await freshDatabase();
+  await using admin = await Session.openPrimary(database, TEST_SESSION);
+  const name = new URL(database.replace(/,[^/]*/, "")).pathname.slice(1);
+  await admin.command(`ALTER DATABASE ${name} SET synchronous_commit = 'local'`);
+  const [fault] = await faultsAt(database);
+  expect(fault).toMatchObject({ check: expect.stringContaining("synchronous_commit"), found: "local" });
+});

@@ -108,6 +108,21 @@ test("a ballot that never left is called not recorded, and is not recorded later
   expect(ledger.ballots.size).toBe(0);
 });
 
+test("a ballot that was given up while the lane was connecting is not recorded later", async () => {
+  const ledger = new SimulatedLedger();
+  const reached = Promise.withResolvers<void>();
+  ledger.connecting = reached.promise;
+  await withLane(ledger, { ...OPTIONS, deadlineMs: 150 }, async (lane) => {
+    const given = ballot(1, 1);
+    expect(await cast(lane, given)).toMatchObject({ verdict: "not_recorded" });
+    ledger.connecting = undefined;
+    const later = cast(lane, ballot(2, 1));
+    reached.resolve();
+    expect(await later).toMatchObject({ verdict: "recorded" });
+    expect(ledger.ballots.has(ballotKey(given))).toBe(false);
+  });
+});
+
 test("past the bound on waiting ballots a further one is refused at once", async () => {
   let release = () => {};
   const ledger = new SimulatedLedger();

@@ -25,13 +25,17 @@ export class SimulatedLedger implements StreamWriter, BallotFinder {
   attempts = 0;
   /** When set, an attempt waits for it: a commit that hangs. */
   hang: Promise<void> | undefined;
+  /** When set, connecting waits for it. */
+  connecting: Promise<void> | undefined;
   private readonly blocks = new Map<number, string>();
   private nextSeq = 1;
   private late: (() => void) | undefined;
 
   constructor(private readonly schedule: Iterator<Fault> = [][Symbol.iterator]()) {}
 
-  async connect(): Promise<void> {}
+  async connect(): Promise<void> {
+    await this.connecting;
+  }
 
   async openStream(): Promise<StreamHead> {
     return { streamId: 1, epoch: 1, nextSeq: this.nextSeq, hash: Buffer.alloc(32) };

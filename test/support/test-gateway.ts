@@ -38,13 +38,14 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
   const log = createLog("text", options.logLevel ?? "error");
   const metrics = createMetrics();
   const secrets = parseSecrets(secretsText);
-  const ledger = openLedger(opened, { databaseUrl, roleName: "test", log, metrics });
+  const ledger = await openLedger(opened, {
+    ...{ databaseUrl, roleName: "test", overrideGate: false, log, metrics },
+  });
   const gateway = openGateway(opened, ledger, {
     tokenKeys: secrets.tokenKeys,
     lanes,
     deadlineMs,
     bodyTimeoutMs,
-    overrideGate: false,
     log,
     metrics,
   });
