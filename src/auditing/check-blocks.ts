@@ -1,5 +1,6 @@
 /** The recount's way through the blocks: hashes, chains, heads, and that each block agrees with itself. */
 import type { Contest } from "../election/contest.ts";
+import { isUuid } from "../election/public-id.ts";
 import { addTally, type Tally, type TallyJson, tallyFromJson } from "../election/tally.ts";
 import { blockHash, GENESIS_HASH } from "../ledger/block.ts";
 import { LEAF_BYTES } from "../ledger/leaf.ts";
@@ -115,7 +116,6 @@ function hashMatches(block: BlockRow, tally: Tally): boolean {
   }
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const OPTION = /^(0|[1-9][0-9]{0,4})$/;
 
 /**
@@ -125,7 +125,7 @@ const OPTION = /^(0|[1-9][0-9]{0,4})$/;
 export function tallyFault(json: unknown): string | null {
   if (!isObject(json)) return "its tally is not an object";
   for (const [uuid, counts] of Object.entries(json)) {
-    if (!UUID.test(uuid)) return `its tally names a contest by ${JSON.stringify(uuid)}`;
+    if (!isUuid(uuid)) return `its tally names a contest by ${JSON.stringify(uuid)}`;
     if (!isObject(counts)) return `its tally of contest ${uuid} is not an object`;
     for (const [option, votes] of Object.entries(counts)) {
       if (!OPTION.test(option) || Number(option) > 0xffff) {

@@ -1,4 +1,5 @@
 /** Verifies a receipt: does it open its leaf, and is that leaf at the place in the ledger that it names? */
+import { isUuid } from "../election/public-id.ts";
 import type { Receipt } from "../election/receipt.ts";
 import { encodeSelections } from "../election/selections.ts";
 import { ballotLeaf, LEAF_BYTES, NONCE_BYTES } from "../ledger/leaf.ts";
@@ -46,7 +47,6 @@ function unknown(reason: string): Verification {
   return { status: "unknown_receipt", reason };
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const STREAM_MAX = 0x7fff_ffff;
 const SEQ_MAX = 0xffff_ffff;
 const INDEX_MAX = 0x7fff;
@@ -56,7 +56,7 @@ const SELECTIONS_MAX = 1_000;
 
 /** What each field must be, in words for whoever holds the receipt. */
 const FIELDS: Record<keyof Receipt, { is: (value: unknown) => boolean; what: string }> = {
-  contest: { is: (value) => typeof value === "string" && UUID.test(value), what: "the contest's uuid" },
+  contest: { is: (value) => typeof value === "string" && isUuid(value), what: "the contest's uuid" },
   leaf: { is: isBase64url(LEAF_BYTES), what: `${LEAF_BYTES} bytes, base64url without padding` },
   nonce: { is: isBase64url(NONCE_BYTES), what: `${NONCE_BYTES} bytes, base64url without padding` },
   selections: { is: isSelections, what: "an array of option numbers" },

@@ -6,14 +6,22 @@ import { randomFillSync } from "node:crypto";
 import type { TokenKey } from "../admission/secrets.ts";
 import { readVoterToken, type VoterTokenClaims } from "../admission/voter-token.ts";
 import type { ContestDirectory } from "../contests/directory.ts";
-import { type Contest, contestStateAt, notOpenReason, takesBallotsAt } from "../election/contest.ts";
+import {
+  type Contest,
+  contestStateAt,
+  isClosingAt,
+  notOpenReason,
+  takesBallotsAt,
+} from "../election/contest.ts";
 import { encodeSelections } from "../election/selections.ts";
 import { ballotLeaf } from "../ledger/leaf.ts";
 import { uuidToBytes } from "../ledger/uuid.ts";
 import type { Ballot, BallotFinder, RecordedBallot } from "../recording/ledger.ts";
 import { type CastRequest, type Verdict, verdictOnRow } from "../recording/verdict.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
 import { withinTime } from "../runtime/within-time.ts";
+import type { ClosingWatch } from "./closing-watch.ts";
 import type { Lanes } from "./lanes.ts";
 import { parseBallot } from "./parse-ballot.ts";
 import type { VoterLimiter } from "./voter-limiter.ts";
@@ -21,12 +29,13 @@ import type { VoterLimiter } from "./voter-limiter.ts";
 export type CastingParts = {
   tokenKeys: readonly TokenKey[];
   directory: ContestDirectory;
+  closing: ClosingWatch;
   lanes: Lanes;
   finder: BallotFinder;
   limiter: VoterLimiter;
-  /** How long the ledger may take to say what it knows of a contest or a ballot; recording has a bound of its own. */
-  lookUpTimeoutMs: number;
-  now: () => number;
+  /** From a request's arrival to its answer. */
+  deadlineMs: number;
+  clock: Clock;
 };
 
 /** A ballot that the ledger has, and its leaf: `isNew` when this very request recorded it. */
@@ -34,34 +43,40 @@ export type CastResult = { ballot: RecordedBallot; leaf: Buffer; contest: Contes
 
 type Voter = VoterTokenClaims & { hasExpired: boolean };
 
+/** The voter's row of the ledger; without one, whether a ballot of theirs is on its way there through this gateway. */
+type Row = RecordedBallot | "on_its_way" | "none";
+
+/** When a request had been read whole, and when, by the steady clock, it must be answered. */
+type Arrival = { atMs: number; deadlineMs: number };
+
 export class Casting {
   constructor(private readonly parts: CastingParts) {}
 
   /** `readBody` gives the whole body's text. Throws {@link Problem} for every answer but a recorded ballot. */
   async cast(token: string | null, contestId: string, readBody: () => Promise<string>): Promise<CastResult> {
     const voter = this.voter(token);
-    await this.contest(contestId, voter);
-    const body = await readBody();
-    const arrivedAtMs = this.parts.now();
-    // Asked again, for a body may take longer than what is known of a contest may be believed: it may be closed by now.
-    const contest = await this.contest(contestId, voter);
-    const request = parseBallot(contest, body);
+    // Read first, judged after the contest: what is known of a contest must not be older than the body.
+    const body = await readBody().catch(problemOrThrow);
+    const arrival = this.arrival();
+    const known = await this.contest(contestId, voter, arrival);
+    if (body instanceof Problem) throw body;
+    const request = parseBallot(known, body);
     this.admit(voter);
-    const open = voter.hasExpired ? undefined : await this.ifOpen(contest, arrivedAtMs);
-    if (open === undefined) return this.answerFromLedger(contest, voter, request);
-    const ballot = ballotOf(open, voter, request);
-    const verdict = await this.parts.lanes.cast(ballot, request);
-    return resultOf(verdict, open, this.parts.now(), ballot.leaf);
+    return voter.hasExpired || !takesBallotsAt(known, arrival.atMs)
+      ? this.castLate(contestId, voter, request, arrival)
+      : this.record(known, voter, request, arrival);
   }
 
   /** The voter's own ballot, as the ledger has it on a standby too. */
   async find(token: string | null, contestId: string): Promise<CastResult> {
     const voter = this.voter(token);
-    const contest = await this.contest(contestId, voter);
+    const arrival = this.arrival();
+    const contest = await this.contest(contestId, voter, arrival);
     this.admit(voter);
     this.refuseExpiredOnceFinal(contest, voter);
-    const row = await this.row(contest, voter);
-    if (row !== undefined) return { ballot: row, leaf: leafOf(contest, row), contest, isNew: false };
+    const row = await this.row(contest, voter, arrival);
+    if (typeof row === "object") return { ballot: row, leaf: leafOf(contest, row), contest, isNew: false };
+    if (row === "on_its_way") throw onItsWay();
     if (voter.hasExpired) throw expired();
     throw new Problem("no_such_ballot", "no ballot of this voter is recorded in this contest");
   }
@@ -71,7 +86,12 @@ export class Casting {
       throw new Problem("invalid_token", "send your voter token: Authorization: Bearer <token>");
     const claims = readVoterToken(this.parts.tokenKeys, token);
     if (claims === null) throw new Problem("invalid_token", "this is not a voter token that was issued here");
-    return { ...claims, hasExpired: claims.expiresAtMs <= this.parts.now() };
+    return { ...claims, hasExpired: claims.expiresAtMs <= this.parts.clock.now() };
+  }
+
+  private arrival(): Arrival {
+    const { clock, deadlineMs } = this.parts;
+    return { atMs: clock.now(), deadlineMs: clock.steadyMs() + deadlineMs };
   }
 
   private admit({ voterKey }: Voter): void {
@@ -83,57 +103,84 @@ export class Casting {
   }
 
   private refuseExpiredOnceFinal(contest: Contest, voter: Voter): void {
-    if (voter.hasExpired && contestStateAt(contest, this.parts.now()) === "final") throw expired();
+    if (voter.hasExpired && contestStateAt(contest, this.parts.clock.now()) === "final") throw expired();
   }
 
   /** At once where the directory knows. */
-  private contest(contestId: string, voter: Voter): Contest | Promise<Contest> {
+  private contest(contestId: string, voter: Voter, arrival: Arrival): Contest | Promise<Contest> {
     const known = this.parts.directory.get(contestId);
     if (known !== undefined) return ofElection(known, voter);
-    return this.fresh(contestId).then((contest) => ofElection(contest, voter));
+    return this.fresh(contestId, arrival).then((contest) => ofElection(contest, voter));
   }
 
-  private async fresh(contestId: string): Promise<Contest> {
-    const contest = await this.fromLedger(this.parts.directory.fresh(contestId));
+  private async fresh(contestId: string, arrival: Arrival): Promise<Contest> {
+    const contest = await this.fromLedger(this.parts.directory.fresh(contestId), arrival);
     if (contest === null)
       throw new Problem("no_such_contest", `there is no contest ${contestId.slice(0, 64)}`);
     return contest;
   }
 
-  /** The contest if it takes a ballot that arrived then; what was known a moment ago never refuses one. */
-  private ifOpen(contest: Contest, arrivedAtMs: number): Contest | Promise<Contest | undefined> {
-    if (takesBallotsAt(contest, arrivedAtMs)) return contest;
-    return this.fresh(contest.id).then((current) =>
-      takesBallotsAt(current, arrivedAtMs) ? current : undefined,
-    );
+  private async record(contest: Contest, voter: Voter, request: CastRequest, { deadlineMs }: Arrival) {
+    const ballot = ballotOf(contest, voter, request);
+    const verdict = await this.parts.lanes.cast(ballot, request, deadlineMs);
+    return resultOf(verdict, contest, this.parts.clock.now(), ballot.leaf);
   }
 
-  /** For ballots that can't be recorded any more: whoever is recorded already gets the receipt all the same. */
-  private async answerFromLedger(contest: Contest, voter: Voter, request: CastRequest): Promise<CastResult> {
-    this.refuseExpiredOnceFinal(contest, voter);
-    const row = await this.row(contest, voter);
-    const nowMs = this.parts.now();
-    if (row !== undefined) return resultOf(verdictOnRow(request, row), contest, nowMs);
-    if (voter.hasExpired) throw expired();
-    const current = this.parts.directory.get(contest.id) ?? contest;
-    return resultOf({ verdict: "contest_not_open" }, current, nowMs);
+  /**
+   * For a ballot that can't be recorded any more, as far as was known a moment ago, which never refuses one. Whoever is
+   * recorded gets the receipt all the same. Others are not refused for a close before the seal: until then an earlier
+   * request of theirs may still be recorded, through any gateway.
+   */
+  private async castLate(
+    contestId: string,
+    voter: Voter,
+    request: CastRequest,
+    arrival: Arrival,
+  ): Promise<CastResult> {
+    let contest = ofElection(await this.fresh(contestId, arrival), voter);
+    while (voter.hasExpired || !takesBallotsAt(contest, arrival.atMs)) {
+      this.refuseExpiredOnceFinal(contest, voter);
+      const row = await this.row(contest, voter, arrival);
+      const nowMs = this.parts.clock.now();
+      if (typeof row === "object") return resultOf(verdictOnRow(request, row), contest, nowMs);
+      if (voter.hasExpired) throw expired();
+      if (!isClosingAt(contest, arrival.atMs)) {
+        if (row === "on_its_way") throw onItsWay();
+        return resultOf({ verdict: "contest_not_open" }, contest, nowMs);
+      }
+      const sealed = this.parts.closing.ended(contest);
+      contest = await this.fromLedger(sealed, arrival, "this contest is being closed: ask again");
+    }
+    return this.record(contest, voter, request, arrival);
   }
 
-  private async row(contest: Contest, voter: Voter): Promise<RecordedBallot | undefined> {
+  private async row(contest: Contest, voter: Voter, arrival: Arrival): Promise<Row> {
     const key = { contestLedgerId: contest.ledgerId, voterKey: voter.voterKey };
-    return (await this.fromLedger(this.parts.finder.find([key])))[0];
+    // Asked before the ledger is: what leaves the lane meanwhile is in the ledger then. After the seal nothing is.
+    const isOnItsWay = contest.sealedAtMs === null && this.parts.lanes.mayRecord(key);
+    const [row] = await this.fromLedger(this.parts.finder.find([key]), arrival);
+    return row ?? (isOnItsWay ? "on_its_way" : "none");
   }
 
   /** A ledger that can't be asked has recorded nothing for this request, whatever it did for earlier ones. */
-  private async fromLedger<T>(answer: Promise<T>): Promise<T> {
-    const { lookUpTimeoutMs } = this.parts;
-    const late = () => new Error(`the ledger has not answered within ${lookUpTimeoutMs} ms`);
+  private async fromLedger<T>(
+    answer: Promise<T>,
+    { deadlineMs }: Arrival,
+    told = "the ledger does not answer now",
+  ): Promise<T> {
+    const late = () => new Error("the ledger has not answered in time");
     try {
-      return await withinTime(answer, lookUpTimeoutMs, late);
+      return await withinTime(answer, deadlineMs - this.parts.clock.steadyMs(), late);
     } catch (error) {
-      throw new Problem("not_recorded", "the ledger does not answer now", { cause: error });
+      throw new Problem("not_recorded", told, { cause: error });
     }
   }
+}
+
+/** For a refusal that is told later than it is known. */
+function problemOrThrow(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  throw error;
 }
 
 function ofElection(contest: Contest, voter: Voter): Contest {
@@ -143,6 +190,10 @@ function ofElection(contest: Contest, voter: Voter): Contest {
 
 function expired(): Problem {
   return new Problem("invalid_token", "this voter token has expired");
+}
+
+function onItsWay(): Problem {
+  return new Problem("outcome_unknown", "a ballot of this voter is being recorded: ask again");
 }
 
 function leafOf(contest: Contest, { selections, nonce }: Pick<Ballot, "selections" | "nonce">): Buffer {

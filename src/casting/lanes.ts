@@ -1,14 +1,19 @@
 /** The lanes of a gateway: a voter is always on the same one, so that a voter's ballots never race each other here. */
 import type { Lane } from "../recording/lane.ts";
-import type { Ballot } from "../recording/ledger.ts";
+import type { Ballot, BallotKey } from "../recording/ledger.ts";
 import type { CastRequest, Verdict } from "../recording/verdict.ts";
 
 export class Lanes {
   constructor(private readonly lanes: readonly Lane[]) {}
 
-  cast(ballot: Ballot, request: CastRequest): Promise<Verdict> {
-    const lane = this.lanes[Number.parseInt(ballot.voterKey.slice(0, 4), 16) % this.lanes.length]!;
-    return lane.cast(ballot, request);
+  /** See {@link Lane.cast}. */
+  cast(ballot: Ballot, request: CastRequest, deadlineMs: number): Promise<Verdict> {
+    return this.laneOf(ballot).cast(ballot, request, deadlineMs);
+  }
+
+  /** Whether a ballot of that voter is on its way here, and may be recorded yet. */
+  mayRecord(key: BallotKey): boolean {
+    return this.laneOf(key).mayRecord(key);
   }
 
   get waitingBallots(): number {
@@ -22,5 +27,9 @@ export class Lanes {
 
   drain(): void {
     for (const lane of this.lanes) lane.drain();
+  }
+
+  private laneOf({ voterKey }: BallotKey): Lane {
+    return this.lanes[Number.parseInt(voterKey.slice(0, 4), 16) % this.lanes.length]!;
   }
 }

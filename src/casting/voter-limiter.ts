@@ -12,11 +12,11 @@ export class VoterLimiter {
   private readonly counts = new Uint32Array(16 ** SLOT_DIGITS);
   private windowEndsMs = 0;
 
-  constructor(private readonly options: { requestsMax: number; windowMs: number; now: () => number }) {}
+  constructor(private readonly options: { requestsMax: number; windowMs: number; steadyMs: () => number }) {}
 
   /** Whether this request is within the voter's bound. */
   admit(voterKey: string): boolean {
-    const nowMs = this.options.now();
+    const nowMs = this.options.steadyMs();
     if (nowMs >= this.windowEndsMs) {
       this.counts.fill(0);
       this.windowEndsMs = nowMs + this.options.windowMs;

@@ -16,6 +16,7 @@ export function devCommand(): Command {
     .addOption(OPTIONS.databaseUrl())
     .addOption(OPTIONS.lanes())
     .addOption(OPTIONS.deadlineMs())
+    .addOption(OPTIONS.drainMs())
     .addOption(OPTIONS.overrideGate())
     .addOption(OPTIONS.logFormat("text"))
     .addOption(OPTIONS.logLevel())

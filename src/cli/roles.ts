@@ -25,6 +25,7 @@ export function roleCommands(): Command[] {
     roleCommand("admin", "run elections over HTTP, make closed contests final, keep the schema up to date")
       .addOption(OPTIONS.secretsFile())
       .addOption(OPTIONS.adminToken().makeOptionMandatory())
+      .addOption(OPTIONS.drainMs())
       .action((config: AdminConfig) => endAfter(runAdmin(config))),
   ];
 }

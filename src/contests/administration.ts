@@ -4,9 +4,11 @@ import { electionPepper, pepperFingerprint, type Secrets, voterKeyOf } from "../
 import { mintVoterToken } from "../admission/voter-token.ts";
 import type { Contest } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
+import { isUuid } from "../election/public-id.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
 import type { ContestStore } from "./store.ts";
-import type { Transition, TransitionClock } from "./transitions.ts";
+import { announceAgain, type Transition, type TransitionClock } from "./transitions.ts";
 
 export type ElectionDefinition = { id?: string; title: string; allowedOrigins: string[] };
 
@@ -24,10 +26,10 @@ export type ContestDefinition = {
 export type AdministrationOptions = {
   /** See TransitionClock. */
   noticeMs: number;
-  now: () => number;
+  /** How much of the notice a change may need to become known to whoever asks. */
+  announcingMs: number;
+  clock: Clock;
 };
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export class Administration {
   constructor(
@@ -79,7 +81,7 @@ export class Administration {
 
   /** A repeated call may come after the close; it is the first one that must not. */
   private async refuseClosedAlready(id: string, { closesAtMs }: ContestDefinition): Promise<void> {
-    if (closesAtMs === null || closesAtMs > this.options.now()) return;
+    if (closesAtMs === null || closesAtMs > this.options.clock.now()) return;
     if ((await this.store.findContests([id])).length > 0) return;
     throw new Problem("invalid_request", "closesAt: it is in the past");
   }
@@ -95,13 +97,22 @@ export class Administration {
     id: string,
     transition: (contest: Contest, clock: TransitionClock) => Transition,
   ): Promise<Contest> {
-    const result = await this.store.changeContest(id, (contest) =>
+    const { clock, noticeMs, announcingMs } = this.options;
+    let decidedMs = 0;
+    let announcesClose = false;
+    const result = await this.store.changeContest(id, (contest) => {
       // The clock is read when the row is locked: a change that had to wait must not be decided by an old one.
-      transition(contest, { nowMs: this.options.now(), noticeMs: this.options.noticeMs }),
-    );
+      decidedMs = clock.steadyMs();
+      const decision = transition(contest, { nowMs: clock.now(), noticeMs });
+      announcesClose = "change" in decision && decision.change.closesAtMs !== undefined;
+      return decision;
+    });
     if (result === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
     if ("refused" in result) throw new Problem("contest_state", `contest ${id}: ${result.refused}`);
-    return result;
+    // Gateways that could not know of the close in time went on taking ballots: they count, as all that came as late.
+    // Nobody was refused meanwhile, for until the seal nobody is.
+    const isLate = announcesClose && clock.steadyMs() - decidedMs > announcingMs;
+    return isLate ? this.change(id, announceAgain) : result;
   }
 
   /** One token a voter id, in the same order; the same voter always gets the same voter key. */
@@ -149,7 +160,7 @@ function identity(chosenId: string | undefined): { uuid: string; id: string } {
     const uuid = randomUUID();
     return { uuid, id: uuid };
   }
-  return { uuid: UUID.test(chosenId) ? chosenId : randomUUID(), id: chosenId };
+  return { uuid: isUuid(chosenId) ? chosenId : randomUUID(), id: chosenId };
 }
 
 function saysTheSame(election: Election, { title, allowedOrigins }: ElectionDefinition): boolean {

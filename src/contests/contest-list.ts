@@ -1,4 +1,5 @@
 /** The contests of the start page: asked of the ledger once a moment, however many people look. */
+import type { Clock } from "../runtime/clock.ts";
 import { contestJson } from "./contest-json.ts";
 import type { ContestStore } from "./store.ts";
 
@@ -6,7 +7,7 @@ export type ContestListOptions = {
   /** How long an answer, or a failure, is told again. */
   lifetimeMs: number;
   contestsMax: number;
-  now: () => number;
+  clock: Clock;
 };
 
 export class ContestList {
@@ -22,11 +23,11 @@ export class ContestList {
 
   /** The contract's answer, newest first, without drafts. Rejects as the store does. */
   text(): Promise<string> {
-    const { lifetimeMs, now } = this.options;
-    if (now() >= this.askAgainAtMs) {
+    const { lifetimeMs, clock } = this.options;
+    if (clock.steadyMs() >= this.askAgainAtMs) {
       this.askAgainAtMs = Number.POSITIVE_INFINITY;
       this.answer = this.ask().finally(() => {
-        this.askAgainAtMs = now() + lifetimeMs;
+        this.askAgainAtMs = clock.steadyMs() + lifetimeMs;
       });
     }
     return this.answer;
@@ -34,7 +35,7 @@ export class ContestList {
 
   private async ask(): Promise<string> {
     const contests = await this.store.newestPublicContests(this.options.contestsMax);
-    const nowMs = this.options.now();
+    const nowMs = this.options.clock.now();
     return JSON.stringify({ contests: contests.map((contest) => contestJson(contest, nowMs)) });
   }
 }

@@ -1,5 +1,6 @@
 /** The directory: contests as the ledger had them at most a moment ago, for those who can't wait for the ledger. */
 import { type Contest, contestStateAt } from "../election/contest.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { ContestStore } from "./store.ts";
 
 export type DirectoryOptions = {
@@ -7,17 +8,21 @@ export type DirectoryOptions = {
   /** Older entries are not believed. */
   lifetimeMs: number;
   contestsMax: number;
-  now: () => number;
+  clock: Clock;
   onError: (error: Error) => void;
 };
 
-type Entry = { contest: Contest; readAtMs: number };
+/** Both instants are of the steady clock. */
+type Entry = { contest: Contest; readAtMs: number; askedAtMs: number };
 
 /** Ids that askers are waiting to hear of; nothing has been sent for them yet. */
 type LookUp = { ids: Set<string>; answer: Promise<Map<string, Contest>> };
 
 /** Distinct contests in one look-up. */
 const LOOK_UP_IDS_MAX = 1_000;
+
+/** What nobody has asked for in so many lifetimes is refreshed no more. */
+const ASKED_LIFETIMES = 60;
 
 /** More contests are asked for at once than one look-up takes. */
 export class DirectoryOverloadedError extends Error {
@@ -43,9 +48,9 @@ export class ContestDirectory implements AsyncDisposable {
   /** What is known and young enough to be believed. */
   get(id: string): Contest | undefined {
     const entry = this.entries.get(id);
-    if (entry === undefined || this.options.now() - entry.readAtMs > this.options.lifetimeMs)
-      return undefined;
-    return entry.contest;
+    if (entry === undefined) return undefined;
+    entry.askedAtMs = this.options.clock.steadyMs();
+    return entry.askedAtMs - entry.readAtMs > this.options.lifetimeMs ? undefined : entry.contest;
   }
 
   /** What was known last, however old: for what does not change, or must be said while the ledger does not answer. */
@@ -84,7 +89,7 @@ export class ContestDirectory implements AsyncDisposable {
   }
 
   private async read(ids: string[]): Promise<Map<string, Contest>> {
-    const readAtMs = this.options.now();
+    const readAtMs = this.options.clock.steadyMs();
     const contests = await this.store.findContests(ids);
     const byId = new Map(
       contests.flatMap(
@@ -96,8 +101,9 @@ export class ContestDirectory implements AsyncDisposable {
       ),
     );
     for (const [id, contest] of byId) {
+      const askedAtMs = this.entries.get(id)?.askedAtMs ?? readAtMs;
       this.entries.delete(id);
-      this.entries.set(id, { contest, readAtMs });
+      this.entries.set(id, { contest, readAtMs, askedAtMs });
     }
     for (const id of this.entries.keys()) {
       if (this.entries.size <= this.options.contestsMax * 2) break;
@@ -109,12 +115,13 @@ export class ContestDirectory implements AsyncDisposable {
   /** Final contests do not change any more, but for being declared void, which a look-up shows. */
   private async refresh(): Promise<void> {
     if (this.refreshing) return;
-    const nowMs = this.options.now();
+    const { clock, lifetimeMs } = this.options;
+    const [nowMs, steadyMs] = [clock.now(), clock.steadyMs()];
     const ids = new Set<string>();
-    for (const { contest, readAtMs } of this.entries.values()) {
-      const settled =
-        contestStateAt(contest, nowMs) === "final" && nowMs - readAtMs < this.options.lifetimeMs / 2;
-      if (!settled) ids.add(contest.id);
+    for (const { contest, readAtMs, askedAtMs } of this.entries.values()) {
+      const isForgotten = steadyMs - askedAtMs > ASKED_LIFETIMES * lifetimeMs;
+      const isSettled = contestStateAt(contest, nowMs) === "final" && steadyMs - readAtMs < lifetimeMs / 2;
+      if (!isForgotten && !isSettled) ids.add(contest.id);
     }
     if (ids.size === 0) return;
     this.refreshing = true;

@@ -1,25 +1,30 @@
 /** The sealer: makes closed contests final, after their drain, once nothing more can be recorded and all is counted. */
-import { setTimeout as pause } from "node:timers/promises";
 import type { Contest } from "../election/contest.ts";
 import { countsOf } from "../election/counts.ts";
 import { BLANK, type ContestTally, tallyDifferences } from "../election/tally.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { ContestStore } from "./store.ts";
 
 export type SealerOptions = {
   /** How long after the close ballots that arrived before it may still be recorded. */
   drainMs: number;
   pollMs: number;
-  now: () => number;
+  /** A contest that could not be counted, or whose counts disagree, is counted again after twice as long each time. */
+  recountPauseMs: number;
+  recountPauseMsMax: number;
+  clock: Clock;
   onFinal: (contest: Contest, ballots: number) => void;
   onError: (contest: Contest | null, error: Error) => void;
 };
 
-/** The ballots and the blocks of a sealed contest disagree: it is not made final, and people must look. */
-export class CountsDisagreeError extends Error {
-  readonly code = "counts_disagree";
-}
+type Failure = { pauseMs: number; againAtMs: number };
 
 export class Sealer {
+  /** By uuid: the contests whose last count failed. Times are of the steady clock. */
+  private readonly failures = new Map<string, Failure>();
+  /** The round of counts under way; never rejects. */
+  private counting: Promise<void> | undefined;
+
   constructor(
     private readonly store: ContestStore,
     private readonly options: SealerOptions,
@@ -29,24 +34,53 @@ export class Sealer {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.finishClosed();
-      await pause(this.options.pollMs, undefined, { signal }).catch(() => undefined);
+      await this.options.clock.pause(this.options.pollMs, signal);
     }
+    await this.counting;
   }
 
+  /** Seals all that have drained; counts them beside it, for a long count must not keep the next seal waiting. */
   private async finishClosed(): Promise<void> {
     try {
-      const closedBeforeMs = this.options.now() - this.options.drainMs;
+      const closedBeforeMs = this.options.clock.now() - this.options.drainMs;
       const contests = await this.store.contestsToFinish(closedBeforeMs);
-      for (const contest of contests) {
-        await this.finish(contest, closedBeforeMs).catch((error) => this.options.onError(contest, error));
-      }
+      const sealed: Contest[] = [];
+      for (const contest of contests) if (await this.seal(contest, closedBeforeMs)) sealed.push(contest);
+      this.counting ??= this.count(sealed).finally(() => {
+        this.counting = undefined;
+      });
     } catch (error) {
       this.options.onError(null, error as Error);
     }
   }
 
-  private async finish(contest: Contest, closedBeforeMs: number): Promise<void> {
-    if (contest.sealedAtMs === null) await this.store.seal(contest, closedBeforeMs);
+  private async seal(contest: Contest, closedBeforeMs: number): Promise<boolean> {
+    try {
+      if (contest.sealedAtMs === null) await this.store.seal(contest, closedBeforeMs);
+      return true;
+    } catch (error) {
+      this.options.onError(contest, error as Error);
+      return false;
+    }
+  }
+
+  private async count(sealed: readonly Contest[]): Promise<void> {
+    const { clock, recountPauseMs, recountPauseMsMax, onError } = this.options;
+    for (const contest of sealed) {
+      const failure = this.failures.get(contest.uuid);
+      if (failure !== undefined && clock.steadyMs() < failure.againAtMs) continue;
+      try {
+        await this.publish(contest);
+        this.failures.delete(contest.uuid);
+      } catch (error) {
+        const pauseMs = Math.min((failure?.pauseMs ?? recountPauseMs / 2) * 2, recountPauseMsMax);
+        this.failures.set(contest.uuid, { pauseMs, againAtMs: clock.steadyMs() + pauseMs });
+        onError(contest, error as Error);
+      }
+    }
+  }
+
+  private async publish(contest: Contest): Promise<void> {
     const { ballots, blocks } = await this.store.tallies(contest);
     const differences = tallyDifferences(
       "ballots",
@@ -54,8 +88,9 @@ export class Sealer {
       "blocks",
       byUuid(contest, blocks),
     );
-    if (differences.length > 0) throw new CountsDisagreeError(differences.join("; "));
-    await this.store.publishFinal(contest, this.options.now(), ballots);
+    // It is not made final, and people must look.
+    if (differences.length > 0) throw new Error(`the counts disagree: ${differences.join("; ")}`);
+    await this.store.publishFinal(contest, this.options.clock.now(), ballots);
     this.options.onFinal(contest, countsOf(contest, ballots).ballots);
   }
 }

@@ -33,6 +33,12 @@ export function close(contest: Contest, { nowMs, noticeMs }: TransitionClock): T
   return { change: { closesAtMs } };
 }
 
+/** For a close that was slow to become known: as much later as it takes, unless the seal is already there. */
+export function announceAgain(contest: Contest, { nowMs, noticeMs }: TransitionClock): Transition {
+  if (contest.sealedAtMs !== null || contest.closesAtMs === null) return { change: {} };
+  return { change: { closesAtMs: Math.max(contest.closesAtMs, nowMs + noticeMs) } };
+}
+
 export function pause(contest: Contest, { nowMs }: TransitionClock): Transition {
   if (contestStateAt(contest, nowMs) !== "open") return { refused: "it is not open" };
   return { change: { paused: true } };

@@ -49,6 +49,11 @@ export function takesBallotsAt(contest: Contest, arrivedAtMs: number): boolean {
   return contestStateAt(contest, arrivedAtMs) === "open";
 }
 
+/** Whether the contest is closed, while ballots that arrived before may still be recorded. */
+export function isClosingAt(contest: Contest, nowMs: number): boolean {
+  return contest.sealedAtMs === null && contestStateAt(contest, nowMs) === "closing";
+}
+
 /** Why a contest takes no ballot at this instant, in words for the voter. */
 export function notOpenReason(contest: Contest, nowMs: number): string {
   const state = contestStateAt(contest, nowMs);

@@ -21,22 +21,27 @@ export async function insertStream(
 
 /** The rows of those keys that have one. */
 export async function selectBallots(session: Session, keys: readonly BallotKey[]): Promise<RecordedBallot[]> {
-  const rows = await session.query<BallotRow>(SELECT_BALLOTS, [
-    pgArray(keys.map((key) => key.contestLedgerId)),
-    pgArray(keys.map((key) => key.voterKey)),
-  ]);
-  return rows.map(ballotOfRow);
+  const voters = Map.groupBy(keys, (key) => key.contestLedgerId);
+  const rows = await Promise.all(
+    [...voters].map(([contestLedgerId, ofContest]) =>
+      session.query<BallotRow>(SELECT_BALLOTS, [
+        contestLedgerId,
+        pgArray(ofContest.map((key) => key.voterKey)),
+      ]),
+    ),
+  );
+  return rows.flat().map(ballotOfRow);
 }
 
+/** Without a name it is planned with its values: a kept plan locks the partitions of all contests to read one. */
 const SELECT_BALLOTS = {
-  name: "select-ballots",
   text: `
     SELECT ballots.contest_id, ballots.voter_key, ballots.nonce, ballots.selections, ballots.index,
            blocks.stream_id, blocks.seq, blocks.recorded_at, blocks.overridden
-    FROM unnest($1::int4[], $2::uuid[]) AS wanted (contest_id, voter_key)
-    JOIN ballots ON ballots.contest_id = wanted.contest_id AND ballots.voter_key = wanted.voter_key
+    FROM ballots
     JOIN blocks ON blocks.stream_id = (ballots.block_id >> 32)::int4
-               AND blocks.seq = ballots.block_id & 4294967295`,
+               AND blocks.seq = ballots.block_id & 4294967295
+    WHERE ballots.contest_id = $1::int4 AND ballots.voter_key = ANY($2::uuid[])`,
 };
 
 type BallotRow = {

@@ -2,6 +2,7 @@
 import type { ContestChange } from "../contests/transitions.ts";
 import type { Contest } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
+import { isUuid } from "../election/public-id.ts";
 import { type ContestTally, type TallyJson, tallyFromJson } from "../election/tally.ts";
 import type { Session } from "./session.ts";
 
@@ -82,8 +83,8 @@ export async function insertOptions(session: Session, contestLedgerId: number, t
 export function selectContests(session: Session, ids: readonly string[]): Promise<Contest[]> {
   return selectContestsWhere(
     session,
-    "WHERE contests.id = ANY($1::text[]) OR contests.contest_uuid::text = ANY($1::text[])",
-    [ids],
+    "WHERE contests.id = ANY($1::text[]) OR contests.contest_uuid = ANY($2::uuid[])",
+    [ids, ids.filter(isUuid)],
   );
 }
 

@@ -6,11 +6,12 @@
  * deadline, that it is unknown. While nothing says otherwise a later batch must not take that place: the abandoned
  * attempt may still be applied.
  */
-import { setTimeout as pause } from "node:timers/promises";
+import type { Clock } from "../runtime/clock.ts";
 import { makeBatch } from "./batch.ts";
 import type {
   Ballot,
   BallotFinder,
+  BallotKey,
   Batch,
   RecordedBallot,
   RecordOutcome,
@@ -24,11 +25,11 @@ export type LaneOptions = {
   batchBallotsMax: number;
   /** Past so many waiting ballots a further one is refused at once. */
   waitingBallotsMax: number;
-  /** Within this time every ballot has a verdict. */
-  deadlineMs: number;
   retryPauseMs: number;
   retryPauseMsMax: number;
-  now: () => number;
+  clock: Clock;
+  /** Whether the ledger is known to record nothing now: a ballot that comes meanwhile is refused at once. */
+  isShut: () => boolean;
   onAttempt: (outcome: RecordOutcome, batch: Batch, durationMs: number) => void;
 };
 
@@ -41,6 +42,8 @@ const SWEEP_MS = 100;
 export class Lane {
   private waiting: Cast[] = [];
   private inFlight: Cast[] = [];
+  /** The batch in flight, which also has those ballots whose voters were told that its outcome is unknown. */
+  private batch: Batch | undefined;
   /** The batch in flight is being submitted. */
   private submitting = false;
   /** An earlier attempt of the batch in flight has an open outcome. */
@@ -60,26 +63,30 @@ export class Lane {
     return this.waiting.length;
   }
 
-  /** Settles within `deadlineMs`; never rejects. Past the bound on waiting ballots it settles at once. */
-  cast(ballot: Ballot, request: CastRequest): Promise<Verdict> {
-    if (!this.accepting) return Promise.resolve(notRecorded("this gateway is shutting down"));
-    if (this.waiting.length >= this.options.waitingBallotsMax) {
-      return Promise.resolve(notRecorded("more ballots are waiting than can be recorded in time"));
-    }
+  /** Whether this lane has a ballot of that voter that is, or may yet be, recorded. */
+  mayRecord(key: BallotKey): boolean {
+    const name = ballotKey(key);
+    const isTheirs = (ballot: Ballot) => ballotKey(ballot) === name;
+    return this.batch?.ballots.some(isTheirs) || this.waiting.some(({ ballot }) => isTheirs(ballot));
+  }
+
+  /**
+   * Settles by `deadlineMs` of the steady clock; never rejects. Past the bound on waiting ballots, and while the ledger
+   * is shut, it settles at once.
+   */
+  cast(ballot: Ballot, request: CastRequest, deadlineMs: number): Promise<Verdict> {
+    const refusal = this.refusal();
+    if (refusal !== null) return Promise.resolve(notRecorded(refusal));
     return new Promise((settle) => {
-      this.waiting.push({
-        ballot,
-        request,
-        deadlineMs: this.options.now() + this.options.deadlineMs,
-        settle,
-      });
+      this.waiting.push({ ballot, request, deadlineMs, settle });
       this.wake();
     });
   }
 
   /** Records until {@link drain} was called and nothing waits or is in flight any more. */
   async run(): Promise<void> {
-    const sweeper = setInterval(() => this.settleExpired(), SWEEP_MS);
+    let running = true;
+    const sweeping = this.sweep(() => running);
     try {
       while (this.accepting || this.waiting.length > 0) {
         if (this.waiting.length === 0) {
@@ -88,9 +95,11 @@ export class Lane {
         }
         this.inFlight = this.waiting.splice(0, this.options.batchBallotsMax);
         await this.settleBatch();
+        this.batch = undefined;
       }
     } finally {
-      clearInterval(sweeper);
+      running = false;
+      await sweeping;
     }
   }
 
@@ -98,6 +107,13 @@ export class Lane {
   drain(): void {
     this.accepting = false;
     this.wake();
+  }
+
+  private refusal(): string | null {
+    if (!this.accepting) return "this gateway is shutting down";
+    if (this.options.isShut()) return "nothing can be recorded safely at the moment";
+    if (this.waiting.length < this.options.waitingBallotsMax) return null;
+    return "more ballots are waiting than can be recorded in time";
   }
 
   /** Submits what is in flight until its outcome is known, or until nobody waits for what can't have been recorded. */
@@ -121,25 +137,27 @@ export class Lane {
         this.lastError = outcome.error.message;
         if (outcome.outcome === "fenced") this.head = undefined;
         if (outcome.outcome !== "not_recorded") this.mayBeRecorded = outcome.outcome === "unknown";
-        await pause(pauseMs * (0.5 + Math.random() / 2));
+        await this.options.clock.pause(pauseMs * (0.5 + Math.random() / 2));
         pauseMs = Math.min(pauseMs * 2, this.options.retryPauseMsMax);
       }
     }
   }
 
   private batchInFlight(): Batch {
-    return makeBatch(
+    this.batch = makeBatch(
       this.inFlight.map(({ ballot }) => ballot),
-      this.options.now(),
+      this.options.clock.now(),
     );
+    return this.batch;
   }
 
   private async attempt(batch: Batch): Promise<RecordOutcome> {
-    const startedMs = this.options.now();
+    const { clock, onAttempt } = this.options;
+    const startedMs = clock.steadyMs();
     this.submitting = true;
     const outcome = await this.writer.record(this.head!, batch);
     this.submitting = false;
-    this.options.onAttempt(outcome, batch, this.options.now() - startedMs);
+    onAttempt(outcome, batch, clock.steadyMs() - startedMs);
     return outcome;
   }
 
@@ -168,6 +186,7 @@ export class Lane {
     this.inFlight = [];
     this.mayBeRecorded = false;
     this.head = head;
+    this.lastError = "";
   }
 
   /** Those of a sealed contest are answered from the ledger: who is recorded gets the receipt all the same. */
@@ -188,8 +207,15 @@ export class Lane {
     this.inFlight = this.inFlight.filter((cast) => !isSealed(cast));
   }
 
+  private async sweep(goesOn: () => boolean): Promise<void> {
+    while (goesOn()) {
+      await this.options.clock.pause(SWEEP_MS);
+      this.settleExpired();
+    }
+  }
+
   private settleExpired(): void {
-    const nowMs = this.options.now();
+    const nowMs = this.options.clock.steadyMs();
     const expired = ({ deadlineMs }: Cast) => deadlineMs <= nowMs;
     const current = (cast: Cast) => !expired(cast);
     for (const { settle } of this.waiting.filter(expired)) settle(notRecorded(this.reason()));

@@ -3,26 +3,28 @@ import type { Secrets } from "../admission/secrets.ts";
 import { Administration } from "../contests/administration.ts";
 import { administrationRoutes } from "../contests/routes.ts";
 import { Sealer } from "../contests/sealer.ts";
+import { systemClock as clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
-import { CLOSE_NOTICE_MS, type LedgerAccess } from "./ledger.ts";
+import { CLOSE_ANNOUNCING_MS, CLOSE_NOTICE_MS, type LedgerAccess } from "./ledger.ts";
 
-export type AdminOptions = { secrets: Secrets; adminToken: string; deadlineMs: number; log: Log };
+export type AdminOptions = { secrets: Secrets; adminToken: string; drainMs: number; log: Log };
 
 const DAY_MS = 86_400_000;
 const TOKEN_LIFETIME_MS = 30 * DAY_MS;
-/** Beyond the gateways' deadline nothing is on its way any more but what has an open outcome. */
-const DRAIN_MARGIN_MS = 1_000;
 
-export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, deadlineMs, log }: AdminOptions) {
+export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, drainMs, log }: AdminOptions) {
   const administration = new Administration(ledger.store, secrets, {
     noticeMs: CLOSE_NOTICE_MS,
-    now: Date.now,
+    announcingMs: CLOSE_ANNOUNCING_MS,
+    clock,
   });
   const sealer = new Sealer(ledger.store, {
-    drainMs: deadlineMs + DRAIN_MARGIN_MS,
+    drainMs,
     pollMs: 500,
-    now: Date.now,
+    recountPauseMs: 1_000,
+    recountPauseMsMax: 60_000,
+    clock,
     onFinal: (contest, ballots) => log.info({ contest: contest.id, ballots }, "contest is final"),
     onError: (contest, err) =>
       log.error({ err, contest: contest?.id }, "contest could not be made final yet"),

@@ -26,6 +26,7 @@ export type DevConfig = {
   databaseUrl?: string;
   unsafeOverrideGate: boolean;
   deadlineMs: number;
+  drainMs: number;
   lanes: number;
   logFormat: LogFormat;
   logLevel: string;
@@ -42,7 +43,7 @@ export async function runDev(config: DevConfig): Promise<void> {
   const secrets = await openSecrets(data, ledger.store, log);
   const adminToken = config.adminToken ?? keptAdminToken(data);
   const gateway = openGateway(opened, ledger, { ...secrets, lanes, deadlineMs, log, metrics });
-  const admin = openAdmin(ledger, { secrets, adminToken, deadlineMs, log });
+  const admin = openAdmin(ledger, { secrets, adminToken, drainMs: config.drainMs, log });
   const results = openResults(opened, ledger, { log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));
   const pages = [openAdmission, ...pageRoutes(await buildPages({ openAdmission: true }))];

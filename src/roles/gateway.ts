@@ -1,6 +1,7 @@
 /** The gateway: takes ballots over HTTP and records them. */
 import type { TokenKey } from "../admission/secrets.ts";
 import { Casting } from "../casting/cast.ts";
+import { ClosingWatch } from "../casting/closing-watch.ts";
 import { Lanes } from "../casting/lanes.ts";
 import { castingRoutes } from "../casting/routes.ts";
 import { VoterLimiter } from "../casting/voter-limiter.ts";
@@ -9,6 +10,7 @@ import { contestRoutes } from "../contests/routes.ts";
 import type { BodyBounds } from "../http/request.ts";
 import { PostgresStreamWriter } from "../postgres/stream-writer.ts";
 import { Lane } from "../recording/lane.ts";
+import { systemClock as clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
@@ -28,6 +30,7 @@ const BATCH_BALLOTS_MAX = 2_000;
 /** Above the sessions' lock timeout, so that waiting for a lock is known not to be a commit. */
 const ATTEMPT_TIMEOUT_MS = 3_000;
 const WAITING_BALLOTS_MAX = 20_000;
+const SEAL_POLL_MS = 200;
 const LISTED_CONTESTS_MAX = 100;
 const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
@@ -35,21 +38,22 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const { log, metrics } = options;
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
   gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
-  const limiter = new VoterLimiter({ requestsMax: 2_000, windowMs: 10_000, now: Date.now });
+  const limiter = new VoterLimiter({ requestsMax: 2_000, windowMs: 10_000, steadyMs: clock.steadyMs });
   const { directory, finder, store } = ledger;
   const list = new ContestList(store, {
     lifetimeMs: DIRECTORY_LIFETIME_MS,
     contestsMax: LISTED_CONTESTS_MAX,
-    now: Date.now,
+    clock,
   });
   const casting = new Casting({
     tokenKeys: options.tokenKeys,
     directory,
+    closing: new ClosingWatch(directory, { pollMs: SEAL_POLL_MS, waitingMax: WAITING_BALLOTS_MAX, clock }),
     lanes,
     finder,
     limiter,
-    lookUpTimeoutMs: options.deadlineMs,
-    now: Date.now,
+    deadlineMs: options.deadlineMs,
+    clock,
   });
   const routes = [
     ...castingRoutes(casting, directory, {
@@ -64,7 +68,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
 }
 
 function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions): Lane {
-  const { log, metrics, deadlineMs } = options;
+  const { log, metrics } = options;
   const writer = opened.use(
     new PostgresStreamWriter({
       ...ledger.session,
@@ -77,10 +81,10 @@ function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: G
   return new Lane(writer, ledger.finder, {
     batchBallotsMax: BATCH_BALLOTS_MAX,
     waitingBallotsMax: WAITING_BALLOTS_MAX,
-    deadlineMs,
     retryPauseMs: 20,
     retryPauseMsMax: 250,
-    now: Date.now,
+    clock,
+    isShut: () => ledger.gate.faults.length > 0 && !ledger.session.overrideGate,
     onAttempt: (outcome, batch, durationMs) => {
       metrics.attempts.inc({ outcome: outcome.outcome });
       metrics.attemptSeconds.observe(durationMs / 1000);

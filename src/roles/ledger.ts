@@ -7,6 +7,7 @@ import type { SessionOptions } from "../postgres/session.ts";
 import { SessionPool } from "../postgres/session-pool.ts";
 import { describeFaults } from "../recording/durability.ts";
 import { GateMonitor } from "../recording/gate-monitor.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
@@ -14,7 +15,9 @@ import type { Service } from "../runtime/service.ts";
 /** How long a process may go on believing what it knew of a contest. */
 export const DIRECTORY_LIFETIME_MS = 1_000;
 /** A close is announced this long before: the directories' lifetime, what clocks may differ, and its own commit. */
-export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + 500 + 1_000;
+export const CLOSE_ANNOUNCING_MS = 1_000;
+const CLOCKS_DIFFER_MS_MAX = 500;
+export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CLOSE_ANNOUNCING_MS;
 /** Sessions outside the lanes wait this long for a lock; always before a commit. */
 const LOCK_TIMEOUT_MS = 1_000;
 const TRANSACTION_TIMEOUT_MS = 4_000;
@@ -58,7 +61,7 @@ export async function openLedger(
       refreshMs: DIRECTORY_LIFETIME_MS / 2,
       lifetimeMs: DIRECTORY_LIFETIME_MS,
       contestsMax: 10_000,
-      now: Date.now,
+      clock: systemClock,
       onError: (err) => log.warn({ err }, "contests could not be read"),
     }),
   );

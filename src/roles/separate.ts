@@ -24,7 +24,7 @@ export type RoleConfig = {
 
 export type GatewayConfig = RoleConfig & { secretsFile?: string; lanes: number };
 
-export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string };
+export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string; drainMs: number };
 
 const MIGRATION_TIMEOUT_MS = 60_000;
 /** Beyond the deadline of what is on its way. */
@@ -48,12 +48,12 @@ export function runResults(config: RoleConfig): Promise<void> {
 }
 
 export function runAdmin(config: AdminConfig): Promise<void> {
-  const { secretsFile, adminToken, deadlineMs } = config;
+  const { secretsFile, adminToken, drainMs } = config;
   const secrets = loadSecrets(secretsFile);
   return runRole("admin", config, async ({ ledger, log }) => {
     await using session = await Session.openPrimary(config.databaseUrl, sessionOptions("urna migrations"));
     for (const name of await migrate(session, MIGRATION_TIMEOUT_MS)) log.info(`migration ${name} applied`);
-    const admin = openAdmin(ledger, { secrets, adminToken, deadlineMs, log });
+    const admin = openAdmin(ledger, { secrets, adminToken, drainMs, log });
     await admin.reportOtherPeppers();
     return [admin];
   });

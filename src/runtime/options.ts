@@ -60,6 +60,14 @@ export const OPTIONS = {
     option("--deadline-ms <ms>", "URNA_DEADLINE_MS", "within this time every ballot has an answer")
       .default(5_000)
       .argParser(wholeNumber(100, 60_000)),
+  drainMs: () =>
+    option(
+      "--drain-ms <ms>",
+      "URNA_DRAIN_MS",
+      "so long after the close a ballot that arrived before it may still be recorded",
+    )
+      .default(3_000)
+      .argParser(wholeNumber(0, 600_000)),
   lanes: () =>
     option("--lanes <number>", "URNA_LANES", "batches in flight at once; each has a connection and a stream")
       .default(2)

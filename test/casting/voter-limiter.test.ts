@@ -4,7 +4,7 @@ import { VoterLimiter } from "../../src/casting/voter-limiter.ts";
 
 function limiter() {
   const clock = { nowMs: 5_000 };
-  const admit = new VoterLimiter({ requestsMax: 3, windowMs: 1_000, now: () => clock.nowMs });
+  const admit = new VoterLimiter({ requestsMax: 3, windowMs: 1_000, steadyMs: () => clock.nowMs });
   return { clock, admits: (voterKey: string) => admit.admit(voterKey) };
 }
 

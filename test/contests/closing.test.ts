@@ -1,11 +1,14 @@
 /** Closing is exact: what arrived before counts, what arrived after does not, and the seal is the authority. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Administration } from "../../src/contests/administration.ts";
+import type { ContestStore } from "../../src/contests/store.ts";
 import { close } from "../../src/contests/transitions.ts";
 import type { Contest } from "../../src/election/contest.ts";
 import { countsOf } from "../../src/election/counts.ts";
 import { sealedContestOf, sealPartition } from "../../src/postgres/partitions.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { countBallots } from "../../src/postgres/tallies.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { expectProblem, expectReceipt } from "../support/answers.ts";
 import { eventually } from "../support/eventually.ts";
 import { TEST_SESSION } from "../support/shared-cluster.ts";
@@ -13,7 +16,7 @@ import { startTestGateway, type TestGateway } from "../support/test-gateway.ts";
 
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await startTestGateway({ deadlineMs: 1_000, lanes: 3 });
+  gateway = await startTestGateway({ deadlineMs: 3_000, drainMs: 500, lanes: 3 });
 });
 afterAll(async () => {
   expect(gateway.unexpected).toEqual([]);
@@ -182,4 +185,29 @@ describe("the seal", () => {
     await expectProblem(await casting, "contest_not_open");
     expect(await countBallots(observer, contest.ledgerId)).toEqual(new Map());
   });
+});
+
+test("a close that was slow to become known is announced again, as far ahead as any", async () => {
+  const contest = await gateway.contest();
+  const decidedAtMs: number[] = [];
+  const store: Pick<ContestStore, "changeContest"> = {
+    changeContest: async (id, decide) => {
+      const result = await gateway.ledger.store.changeContest(id, (found) => {
+        decidedAtMs.push(Date.now());
+        return decide(found);
+      });
+      // The commit that nobody could see yet.
+      if (decidedAtMs.length === 1) await Bun.sleep(200);
+      return result;
+    },
+  };
+  const administration = new Administration(store as ContestStore, gateway.secrets, {
+    noticeMs: 1_000,
+    announcingMs: 100,
+    clock: systemClock,
+  });
+  const { closesAtMs } = await administration.change(contest.id, close);
+  expect(decidedAtMs).toHaveLength(2);
+  expect(closesAtMs! - decidedAtMs[1]!).toBeWithin(1_000, 1_010);
+  expect((await gateway.untilFinal(contest)).closesAtMs).toBe(closesAtMs);
 });

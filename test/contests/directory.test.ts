@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { ContestDirectory, DirectoryOverloadedError } from "../../src/contests/directory.ts";
 import type { Contest } from "../../src/election/contest.ts";
+import { handClock } from "../support/hand-clock.ts";
 
 type Read = { ids: readonly string[]; answer: (titles: Record<string, string>) => void; fail: () => void };
 
@@ -11,7 +12,7 @@ afterEach(async () => {
 });
 
 function directoryOf({ refreshMs = 3_600_000, contestsMax = 10 } = {}) {
-  const clock = { nowMs: 1_000 };
+  const clock = handClock();
   const reads: Read[] = [];
   const errors: Error[] = [];
   const findContests = (ids: readonly string[]) =>
@@ -33,7 +34,7 @@ function directoryOf({ refreshMs = 3_600_000, contestsMax = 10 } = {}) {
       refreshMs,
       lifetimeMs: 100,
       contestsMax,
-      now: () => clock.nowMs,
+      clock,
       onError: (error) => errors.push(error),
     },
   );

@@ -14,7 +14,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   results: ["election", "http", "ledger", "runtime"],
   auditing: ["election", "http", "ledger", "runtime"],
   admission: ["http", "ledger"],
-  recording: ["election"],
+  recording: ["election", "runtime"],
   web: ["election", "http"],
   client: ["election"],
   http: ["runtime"],

@@ -4,16 +4,17 @@ import fc from "fast-check";
 import { Lane, type LaneOptions } from "../../src/recording/lane.ts";
 import { type Ballot, ballotKey } from "../../src/recording/ledger.ts";
 import type { Verdict } from "../../src/recording/verdict.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Fault, SimulatedLedger } from "./simulated-ledger.ts";
 
 const OPTIONS: LaneOptions = {
   batchBallotsMax: 4,
   waitingBallotsMax: 100,
-  deadlineMs: 5_000,
   retryPauseMs: 0,
   retryPauseMsMax: 0,
-  now: Date.now,
+  clock: systemClock,
+  isShut: () => false,
   onAttempt: () => undefined,
 };
 
@@ -31,8 +32,9 @@ function ballot(voter: number, selection: number, contestLedgerId = 1): Ballot {
 }
 
 /** Casts with the client's own nonce, so that a retry is the same ballot only when it really is. */
-function cast(lane: Lane, given: Ballot): Promise<Verdict> {
-  return lane.cast(given, { selections: given.selections, clientNonce: given.nonce });
+function cast(lane: Lane, given: Ballot, inMs = 5_000): Promise<Verdict> {
+  const request = { selections: given.selections, clientNonce: given.nonce };
+  return lane.cast(given, request, systemClock.steadyMs() + inMs);
 }
 
 /** Runs a lane while `work` goes on, and waits until it has drained. */
@@ -83,23 +85,36 @@ test("a batch of unknown outcome keeps its place until it is known, however its 
   let release = () => {};
   const ledger = new SimulatedLedger(["late" as const].values());
   ledger.hang = new Promise((resolve) => (release = resolve));
-  await withLane(ledger, { ...OPTIONS, deadlineMs: 200 }, async (lane) => {
+  await withLane(ledger, OPTIONS, async (lane) => {
     const first = ballot(1, 1);
-    expect(await cast(lane, first)).toMatchObject({ verdict: "outcome_unknown" });
-    expect(await cast(lane, ballot(2, 1))).toMatchObject({ verdict: "not_recorded" });
+    expect(await cast(lane, first, 200)).toMatchObject({ verdict: "outcome_unknown" });
+    expect(lane.mayRecord(first)).toBe(true);
+    expect(await cast(lane, ballot(2, 1), 200)).toMatchObject({ verdict: "not_recorded" });
+    expect(lane.mayRecord(ballot(2, 1))).toBe(false);
     ledger.hang = undefined;
     release();
     await eventually("the late attempt is applied", () => ledger.ballots.has(ballotKey(first)));
     expect(await cast(lane, first)).toMatchObject({ verdict: "repeated" });
+    await eventually("nothing is on its way", () => !lane.mayRecord(first));
   });
+});
+
+test("while the ledger is shut a ballot is refused at once", async () => {
+  const ledger = new SimulatedLedger();
+  await withLane(ledger, { ...OPTIONS, isShut: () => true }, async (lane) => {
+    expect(await cast(lane, ballot(1, 1), Number.POSITIVE_INFINITY)).toMatchObject({
+      verdict: "not_recorded",
+    });
+  });
+  expect(ledger.attempts).toBe(0);
 });
 
 test("a ballot that never left is called not recorded, and is not recorded later", async () => {
   const refusals: Fault[] = Array.from({ length: 1_000 }, () => "refused");
   const ledger = new SimulatedLedger(refusals.values());
-  const options = { ...OPTIONS, deadlineMs: 150, retryPauseMs: 5, retryPauseMsMax: 5 };
+  const options = { ...OPTIONS, retryPauseMs: 5, retryPauseMsMax: 5 };
   await withLane(ledger, options, async (lane) => {
-    expect(await cast(lane, ballot(1, 1))).toMatchObject({ verdict: "not_recorded" });
+    expect(await cast(lane, ballot(1, 1), 150)).toMatchObject({ verdict: "not_recorded" });
     await eventually("the lane has given the batch up", () => {
       const attempts = ledger.attempts;
       return new Promise((resolve) => setTimeout(() => resolve(ledger.attempts === attempts), 50));
@@ -112,9 +127,9 @@ test("a ballot that was given up while the lane was connecting is not recorded l
   const ledger = new SimulatedLedger();
   const reached = Promise.withResolvers<void>();
   ledger.connecting = reached.promise;
-  await withLane(ledger, { ...OPTIONS, deadlineMs: 150 }, async (lane) => {
+  await withLane(ledger, OPTIONS, async (lane) => {
     const given = ballot(1, 1);
-    expect(await cast(lane, given)).toMatchObject({ verdict: "not_recorded" });
+    expect(await cast(lane, given, 150)).toMatchObject({ verdict: "not_recorded" });
     ledger.connecting = undefined;
     const later = cast(lane, ballot(2, 1));
     reached.resolve();

@@ -21,6 +21,8 @@ export type TestGateway = Awaited<ReturnType<typeof startTestGateway>>;
 
 export type TestGatewayOptions = {
   deadlineMs?: number;
+  /** From a contest's close to its seal. */
+  drainMs?: number;
   /** How long a ballot's body may take. */
   bodyTimeoutMs?: number;
   lanes?: number;
@@ -32,7 +34,8 @@ export type TestGatewayOptions = {
 };
 
 export async function startTestGateway(options: TestGatewayOptions = {}) {
-  const { deadlineMs = 5_000, bodyTimeoutMs = 5_000, lanes = 2, secretsText = drawSecrets() } = options;
+  const { deadlineMs = 5_000, drainMs = 1_000, bodyTimeoutMs = 5_000, lanes = 2 } = options;
+  const { secretsText = drawSecrets() } = options;
   const opened = new AsyncDisposableStack();
   const databaseUrl = options.databaseUrl ?? (await freshDatabase());
   const log = createLog("text", options.logLevel ?? "error");
@@ -49,7 +52,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     log,
     metrics,
   });
-  const admin = openAdmin(ledger, { secrets, adminToken: ADMIN_TOKEN, deadlineMs, log });
+  const admin = openAdmin(ledger, { secrets, adminToken: ADMIN_TOKEN, drainMs, log });
   const unexpected: unknown[] = [];
   const routes = [...gateway.routes, ...admin.routes, openApiRoute()];
   const server = serve({
@@ -81,6 +84,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     databaseUrl,
     ledger,
     secrets,
+    secretsText,
     metrics,
     routes,
     administration: admin.administration,

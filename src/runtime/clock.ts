@@ -1,0 +1,17 @@
+/** Two clocks: the time of day, which people and other machines share, and a steady one, which no adjustment moves. */
+import { setTimeout as elapse } from "node:timers/promises";
+
+export type Clock = {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Milliseconds since some instant: for durations and deadlines, never to be stored or sent. */
+  steadyMs(): number;
+  /** Resolves after `ms`, or at once when `end` is aborted; never rejects. */
+  pause(ms: number, end?: AbortSignal): Promise<void>;
+};
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  steadyMs: () => performance.now(),
+  pause: (ms, signal) => elapse(ms, undefined, { signal }).catch(() => undefined),
+};
