@@ -2,7 +2,7 @@
  * Casting a ballot: from a request to a verdict. The order of the checks is part of the contract: token, contest,
  * body, the ledger's row, the contest's state. A voter who is recorded is told so even after the close.
  */
-import { randomFillSync } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { TokenKey } from "../admission/secrets.ts";
 import { readVoterToken, type VoterTokenClaims } from "../admission/voter-token.ts";
 import type { ContestDirectory } from "../contests/directory.ts";
@@ -14,7 +14,7 @@ import {
   takesBallotsAt,
 } from "../election/contest.ts";
 import { encodeSelections } from "../election/selections.ts";
-import { ballotLeaf } from "../ledger/leaf.ts";
+import { ballotLeaf, NONCE_BYTES } from "../ledger/leaf.ts";
 import { uuidToBytes } from "../ledger/uuid.ts";
 import type { Ballot, BallotFinder, RecordedBallot } from "../recording/ledger.ts";
 import { type CastRequest, type Verdict, verdictOnRow } from "../recording/verdict.ts";
@@ -39,7 +39,7 @@ export type CastingParts = {
 };
 
 /** A ballot that the ledger has, and its leaf: `isNew` when this very request recorded it. */
-export type CastResult = { ballot: RecordedBallot; leaf: Buffer; contest: Contest; isNew: boolean };
+export type CastResult = { ballot: RecordedBallot; leaf: string; contest: Contest; isNew: boolean };
 
 type Voter = VoterTokenClaims & { hasExpired: boolean };
 
@@ -196,12 +196,13 @@ function onItsWay(): Problem {
   return new Problem("outcome_unknown", "a ballot of this voter is being recorded: ask again");
 }
 
-function leafOf(contest: Contest, { selections, nonce }: Pick<Ballot, "selections" | "nonce">): Buffer {
-  return ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(selections), nonce);
+function leafOf(contest: Contest, { selections, nonce }: Pick<Ballot, "selections" | "nonce">): string {
+  const [uuid, nonceBytes] = [uuidToBytes(contest.uuid), Buffer.from(nonce, "base64url")];
+  return ballotLeaf(uuid, encodeSelections(selections), nonceBytes).toString("base64url");
 }
 
 function ballotOf(contest: Contest, voter: Voter, request: CastRequest): Ballot {
-  const nonce = request.clientNonce ?? randomFillSync(Buffer.allocUnsafe(16));
+  const nonce = request.clientNonce ?? randomBytes(NONCE_BYTES).toString("base64url");
   return {
     contestLedgerId: contest.ledgerId,
     contestUuid: contest.uuid,
@@ -213,7 +214,7 @@ function ballotOf(contest: Contest, voter: Voter, request: CastRequest): Ballot 
 }
 
 /** `castLeaf` is that of the ballot that was cast, which need not be hashed again when it is the one recorded. */
-function resultOf(verdict: Verdict, contest: Contest, nowMs: number, castLeaf?: Buffer): CastResult {
+function resultOf(verdict: Verdict, contest: Contest, nowMs: number, castLeaf?: string): CastResult {
   switch (verdict.verdict) {
     case "recorded":
     case "repeated": {

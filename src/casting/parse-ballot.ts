@@ -42,12 +42,12 @@ export function parseBallot(contest: Contest, body: string): CastRequest {
   return { selections: selections as number[], clientNonce };
 }
 
-/** 16 bytes are 22 characters of base64url, of which the last carries two bits. */
-function parseNonce(nonce: unknown): Buffer {
+/** 16 bytes are 22 characters of base64url, of which the last carries two bits: there is one text for a nonce. */
+function parseNonce(nonce: unknown): string {
   if (typeof nonce !== "string" || !NONCE.test(nonce)) {
     throw new Problem("invalid_ballot", `the nonce must be ${NONCE_BYTES} bytes in base64url: 22 characters`);
   }
-  return Buffer.from(nonce, "base64url");
+  return nonce;
 }
 
 function countColons(text: string): number {

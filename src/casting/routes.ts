@@ -59,8 +59,8 @@ function recordedResponse(result: CastResult): Response {
 function receiptOf({ ballot, leaf, contest }: CastResult): Receipt {
   return {
     contest: contest.uuid,
-    leaf: leaf.toString("base64url"),
-    nonce: ballot.nonce.toString("base64url"),
+    leaf,
+    nonce: ballot.nonce,
     selections: ballot.selections,
     stream: ballot.streamId,
     seq: ballot.seq,

@@ -10,19 +10,27 @@ const PREFLIGHT_SECONDS = 86_400;
 
 /** The route with CORS headers on its answers, refusals too. The path must have a `:contest`. */
 export function withCors(route: Route, allowedOrigins: AllowedOrigins): Route {
-  const handle: Handler = async (request, parameters) => {
-    let response: Response;
-    try {
-      response = await route.handle(request, parameters);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      response = problem(error.code, error.message);
-    }
+  const handle: Handler = (request, parameters) => {
     const origin = request.headers.get("origin");
-    if (origin !== null) await allow(response.headers, origin, parameters, allowedOrigins);
+    if (origin === null) return route.handle(request, parameters);
+    return handleFor(route.handle, origin, request, parameters);
+  };
+  const handleFor = async (inner: Handler, origin: string, ...asked: Parameters<Handler>) => {
+    const response = await answerOf(inner, ...asked);
+    await allow(response.headers, origin, asked[1], allowedOrigins);
     return response;
   };
   return { ...route, handle };
+}
+
+/** A refusal is an answer too, which the page may read. */
+async function answerOf(handle: Handler, ...asked: Parameters<Handler>): Promise<Response> {
+  try {
+    return await handle(...asked);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return problem(error.code, error.message);
+  }
 }
 
 /** Answers the preflights of a path, so that a browser asks once a day. */

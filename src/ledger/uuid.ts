@@ -7,6 +7,10 @@ export function uuidToBytes(uuid: string): Buffer {
 
 /** The hyphenated text of a uuid's 16 bytes. */
 export function bytesToUuid(bytes: Buffer): string {
-  const hex = bytes.toString("hex");
+  return hexToUuid(bytes.toString("hex"));
+}
+
+/** The hyphenated text of a uuid's 32 hexadecimal digits. */
+export function hexToUuid(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

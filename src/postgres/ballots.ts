@@ -61,7 +61,7 @@ function ballotOfRow(row: BallotRow): RecordedBallot {
     contestLedgerId: row.contest_id,
     voterKey: row.voter_key.replaceAll("-", ""),
     selections: decodeSelections(row.selections),
-    nonce: uuidToBytes(row.nonce),
+    nonce: uuidToBytes(row.nonce).toString("base64url"),
     streamId: row.stream_id,
     seq: row.seq,
     index: row.index,

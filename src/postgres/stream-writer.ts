@@ -2,7 +2,14 @@
 import { GENESIS_HASH } from "../ledger/block.ts";
 import { hasPlace } from "../ledger/places.ts";
 import { type DurabilityCheck, notDurable, settingFaults } from "../recording/durability.ts";
-import type { Batch, RecordedBallot, RecordOutcome, StreamHead, StreamWriter } from "../recording/ledger.ts";
+import {
+  type Batch,
+  ballotKey,
+  type RecordedBallot,
+  type RecordOutcome,
+  type StreamHead,
+  type StreamWriter,
+} from "../recording/ledger.ts";
 import { insertStream, selectBallots, selectPlace, writeWal } from "./ballots.ts";
 import { commitDurably, commitOrThrow, commitStatement } from "./durable-commit.ts";
 import { sealedContestOf } from "./partitions.ts";
@@ -74,16 +81,17 @@ export class PostgresStreamWriter implements StreamWriter {
     batch: Batch,
     block: Block,
   ): Promise<RecordOutcome> {
-    const isNew = batch.ballots.map((_, index) => hasPlace(block.places, index));
-    const others = batch.ballots.filter((_, index) => !isNew[index]);
+    const others = batch.ballots.filter((_, index) => !hasPlace(block.places, index));
     try {
       const reading = others.length === 0 ? Promise.resolve([]) : selectBallots(session, others);
-      const earlier = await cutAfter(session, this.options.attemptTimeoutMs, reading);
-      return {
-        outcome: "recorded",
-        ballots: [...newBallots(head, batch, block, isNew), ...earlier],
-        head: { ...head, nextSeq: head.nextSeq + 1, hash: block.hash },
-      };
+      const earlier = rowsByKey(await cutAfter(session, this.options.attemptTimeoutMs, reading));
+      const ballots = batch.ballots.map((ballot, index) =>
+        hasPlace(block.places, index)
+          ? newBallot(head, batch, block, index)
+          : earlier.get(ballotKey(ballot))!,
+      );
+      const next = { ...head, nextSeq: head.nextSeq + 1, hash: block.hash };
+      return { outcome: "recorded", ballots, head: next };
     } catch (error) {
       return { outcome: "unknown", error: error as Error };
     }
@@ -95,9 +103,9 @@ export class PostgresStreamWriter implements StreamWriter {
       await writeWal(session);
       const place = await selectPlace(session, head.streamId, head.nextSeq);
       if (place?.batch_id !== batch.batchId) return null;
-      const ballots = await selectBallots(session, batch.ballots);
+      const rows = rowsByKey(await selectBallots(session, batch.ballots));
       return {
-        ballots,
+        ballots: batch.ballots.map((ballot) => rows.get(ballotKey(ballot))!),
         head: { ...head, epoch: place.epoch, nextSeq: place.next_seq, hash: place.head_hash },
       };
     });
@@ -118,15 +126,16 @@ function refused(error: Error): RecordOutcome {
     : { outcome: "sealed", contestLedgerId };
 }
 
-function newBallots(
+function rowsByKey(rows: readonly RecordedBallot[]): Map<string, RecordedBallot> {
+  return new Map(rows.map((row) => [ballotKey(row), row]));
+}
+
+function newBallot(
   { streamId, nextSeq: seq }: StreamHead,
   { ballots, recordedAtMs }: Batch,
   { overridden }: Block,
-  isNew: readonly boolean[],
-): RecordedBallot[] {
-  return ballots.flatMap(({ contestLedgerId, voterKey, selections, nonce }, index) =>
-    isNew[index]
-      ? [{ contestLedgerId, voterKey, selections, nonce, streamId, seq, index, recordedAtMs, overridden }]
-      : [],
-  );
+  index: number,
+): RecordedBallot {
+  const { contestLedgerId, voterKey, selections, nonce } = ballots[index]!;
+  return { contestLedgerId, voterKey, selections, nonce, streamId, seq, index, recordedAtMs, overridden };
 }

@@ -7,7 +7,7 @@
  * attempt may still be applied.
  */
 import type { Clock } from "../runtime/clock.ts";
-import { makeBatch } from "./batch.ts";
+import { gather } from "./batch.ts";
 import type {
   Ballot,
   BallotFinder,
@@ -33,7 +33,14 @@ export type LaneOptions = {
   onAttempt: (outcome: RecordOutcome, batch: Batch, durationMs: number) => void;
 };
 
-type Cast = { ballot: Ballot; request: CastRequest; deadlineMs: number; settle: (verdict: Verdict) => void };
+type Cast = {
+  ballot: Ballot;
+  request: CastRequest;
+  deadlineMs: number;
+  settle: (verdict: Verdict) => void;
+  /** Where the voter's ballot is in the batch in flight. */
+  place: number;
+};
 
 type NotRecorded = Extract<RecordOutcome, { outcome: "not_recorded" }>;
 
@@ -67,7 +74,10 @@ export class Lane {
   mayRecord(key: BallotKey): boolean {
     const name = ballotKey(key);
     const isTheirs = (ballot: Ballot) => ballotKey(ballot) === name;
-    return this.batch?.ballots.some(isTheirs) || this.waiting.some(({ ballot }) => isTheirs(ballot));
+    const casts = [this.inFlight, this.waiting];
+    return (
+      this.batch?.ballots.some(isTheirs) || casts.some((some) => some.some(({ ballot }) => isTheirs(ballot)))
+    );
   }
 
   /**
@@ -78,7 +88,7 @@ export class Lane {
     const refusal = this.refusal();
     if (refusal !== null) return Promise.resolve(notRecorded(refusal));
     return new Promise((settle) => {
-      this.waiting.push({ ballot, request, deadlineMs, settle });
+      this.waiting.push({ ballot, request, deadlineMs, settle, place: -1 });
       this.wake();
     });
   }
@@ -118,16 +128,13 @@ export class Lane {
 
   /** Submits what is in flight until its outcome is known, or until nobody waits for what can't have been recorded. */
   private async settleBatch(): Promise<void> {
-    let batch = this.batchInFlight();
     let pauseMs = this.options.retryPauseMs;
     while (this.mayBeRecorded || this.inFlight.length > 0) {
       const failure = await this.connect();
       // While the outcome is open the very same batch must be submitted. Otherwise those who gave up in the meantime
       // are left out: they were told that they are not recorded.
-      if (!this.mayBeRecorded) {
-        if (this.inFlight.length === 0) return;
-        batch = this.batchInFlight();
-      }
+      if (!this.mayBeRecorded && this.inFlight.length === 0) return;
+      const batch = this.mayBeRecorded ? this.batch! : this.gather();
       const outcome = failure ?? (await this.attempt(batch));
       if (outcome.outcome === "recorded") return this.settleRecorded(batch, outcome.ballots, outcome.head);
       if (outcome.outcome === "sealed") {
@@ -143,12 +150,12 @@ export class Lane {
     }
   }
 
-  private batchInFlight(): Batch {
-    this.batch = makeBatch(
-      this.inFlight.map(({ ballot }) => ballot),
-      this.options.clock.now(),
-    );
-    return this.batch;
+  private gather(): Batch {
+    const ballots = this.inFlight.map(({ ballot }) => ballot);
+    const { batch, places } = gather(ballots, this.options.clock.now());
+    for (let i = 0; i < places.length; i++) this.inFlight[i]!.place = places[i]!;
+    this.batch = batch;
+    return batch;
   }
 
   private async attempt(batch: Batch): Promise<RecordOutcome> {
@@ -174,13 +181,11 @@ export class Lane {
 
   private settleRecorded(batch: Batch, ballots: readonly RecordedBallot[], head: StreamHead): void {
     const { streamId, nextSeq } = this.head!;
-    const rows = new Map(ballots.map((ballot) => [ballotKey(ballot), ballot]));
-    const representatives = new Set(batch.ballots);
-    for (const { ballot, request, settle } of this.inFlight) {
-      const row = rows.get(ballotKey(ballot));
+    for (const { ballot, place, request, settle } of this.inFlight) {
+      const row = ballots[place];
       if (row === undefined) throw new Error(`recorded, but without a row for ${ballotKey(ballot)}`);
       // Followers of the representative are decided against the row, as any later retry is.
-      const isNew = row.streamId === streamId && row.seq === nextSeq && representatives.has(ballot);
+      const isNew = row.streamId === streamId && row.seq === nextSeq && batch.ballots[place] === ballot;
       settle(isNew ? { verdict: "recorded", ballot: row } : verdictOnRow(request, row));
     }
     this.inFlight = [];

@@ -8,10 +8,10 @@ export type Ballot = {
   /** 16 bytes as 32 hexadecimal digits. */
   voterKey: string;
   selections: Selections;
-  /** 16 bytes. */
-  nonce: Buffer;
-  /** The commitment to contest, selections and nonce, 32 bytes. */
-  leaf: Buffer;
+  /** 16 bytes in base64url, as receipts show it. */
+  nonce: string;
+  /** The commitment to contest, selections and nonce, 32 bytes in base64url. */
+  leaf: string;
 };
 
 /** One voter's place in one contest. */
@@ -22,7 +22,7 @@ export type RecordedBallot = {
   contestLedgerId: number;
   voterKey: string;
   selections: Selections;
-  nonce: Buffer;
+  nonce: string;
   streamId: number;
   seq: number;
   index: number;
@@ -43,7 +43,7 @@ export type Batch = {
 
 /**
  * - `recorded`: every ballot of the batch has a row, this batch's or an earlier one, and all of them are on a
- *   synchronous standby. `ballots` are those rows, in no particular order.
+ *   synchronous standby. `ballots` are those rows, in the batch's order.
  * - `not_recorded`: this attempt wrote nothing and never will; the same batch may be submitted again.
  * - `sealed`: likewise, because a contest of the batch takes no more ballots; without it the rest may be recorded.
  * - `fenced`: another writer moved the stream on; this lane needs a fresh one. Nothing of the batch is at this place.

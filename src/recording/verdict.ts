@@ -3,7 +3,7 @@ import { type Selections, sameSelections } from "../election/selections.ts";
 import type { RecordedBallot } from "./ledger.ts";
 
 /** What one request asked for; `nonce` only where the client chose it. */
-export type CastRequest = { selections: Selections; clientNonce: Buffer | null };
+export type CastRequest = { selections: Selections; clientNonce: string | null };
 
 /**
  * - `recorded`: by this very request. `repeated`: the same ballot had been recorded before.
@@ -20,6 +20,6 @@ export type Verdict =
 export function verdictOnRow(request: CastRequest, ballot: RecordedBallot): Verdict {
   const same =
     sameSelections(request.selections, ballot.selections) &&
-    (request.clientNonce === null || request.clientNonce.equals(ballot.nonce));
+    (request.clientNonce === null || request.clientNonce === ballot.nonce);
   return same ? { verdict: "repeated", ballot } : { verdict: "already_voted" };
 }

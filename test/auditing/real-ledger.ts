@@ -1,15 +1,12 @@
 /** A real ledger for the recount's tests: a database of its own, contests, and ballots recorded as lanes do. */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Contest } from "../../src/election/contest.ts";
-import { encodeSelections } from "../../src/election/selections.ts";
-import { ballotLeaf } from "../../src/ledger/leaf.ts";
-import { uuidToBytes } from "../../src/ledger/uuid.ts";
 import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
 import { PostgresStreamWriter } from "../../src/postgres/stream-writer.ts";
-import { makeBatch } from "../../src/recording/batch.ts";
 import type { Ballot, RecordedBallot, StreamHead } from "../../src/recording/ledger.ts";
+import { ballotOfKey, batchOf } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -94,7 +91,7 @@ export class Recorder implements AsyncDisposable {
   ) {}
 
   async record(ballots: readonly Ballot[]): Promise<RecordedBallot[]> {
-    const outcome = await this.writer.record(this.head, makeBatch(ballots, Date.now()));
+    const outcome = await this.writer.record(this.head, batchOf(ballots));
     if (outcome.outcome !== "recorded") throw new Error(outcome.outcome, { cause: outcome });
     this.head = outcome.head;
     return outcome.ballots;
@@ -108,15 +105,7 @@ export class Recorder implements AsyncDisposable {
 /** A new voter's ballot; without a choice it is blank. */
 export function ballotOf(contest: Contest, choice?: number): Ballot {
   const selections = choice === undefined ? [] : [choice];
-  const nonce = randomBytes(16);
-  return {
-    contestLedgerId: contest.ledgerId,
-    contestUuid: contest.uuid,
-    voterKey: randomBytes(16).toString("hex"),
-    selections,
-    nonce,
-    leaf: ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(selections), nonce),
-  };
+  return ballotOfKey(contest, randomBytes(16).toString("hex"), selections);
 }
 
 export function ballotsOf(contest: Contest, count: number): Ballot[] {

@@ -14,11 +14,12 @@ import { ballotsOf, RealLedger } from "./real-ledger.ts";
 
 function receiptOf(contest: string, ballot: Omit<RecordedBallot, "contestLedgerId" | "voterKey">): Receipt {
   const { selections, nonce, streamId, seq, index, recordedAtMs } = ballot;
-  const leaf = ballotLeaf(uuidToBytes(contest), encodeSelections(selections), nonce);
+  const nonceBytes = Buffer.from(nonce, "base64url");
+  const leaf = ballotLeaf(uuidToBytes(contest), encodeSelections(selections), nonceBytes);
   return {
     contest,
     leaf: leaf.toString("base64url"),
-    nonce: nonce.toString("base64url"),
+    nonce,
     selections,
     stream: streamId,
     seq,
@@ -29,7 +30,7 @@ function receiptOf(contest: string, ballot: Omit<RecordedBallot, "contestLedgerI
 
 const receipt = receiptOf(randomUUID(), {
   selections: [2],
-  nonce: randomBytes(16),
+  nonce: randomBytes(16).toString("base64url"),
   ...{ streamId: 3, seq: 14, index: 15, recordedAtMs: Date.now(), overridden: false },
 });
 const row: LeafRow = {

@@ -7,9 +7,8 @@ import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { recordBatch } from "../../src/postgres/record-batch.ts";
 import { Session } from "../../src/postgres/session.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
-import { makeBatch } from "../../src/recording/batch.ts";
 import type { Ballot, RecordOutcome } from "../../src/recording/ledger.ts";
-import { ballotOf, countRows, createContest, openStore, streamWriter } from "../support/record.ts";
+import { ballotOf, batchOf, countRows, createContest, openStore, streamWriter } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
 const opened = new AsyncDisposableStack();
@@ -43,10 +42,7 @@ test("two writers with overlapping batches, twenty times: no deadlock, and a vot
   for (let round = 0; round < 20; round++) {
     const voters = Array.from({ length: 200 }, (_, i) => `race-${round}-${i}`);
     const batches = [voters, voters.toReversed()].map((order, i) =>
-      makeBatch(
-        order.map((voter) => ballotOf(contest, voter, [i + 1])),
-        Date.now(),
-      ),
+      batchOf(order.map((voter) => ballotOf(contest, voter, [i + 1]))),
     );
     const outcomes = await Promise.all([
       one.writer.record(one.head, batches[0]!),
@@ -62,10 +58,7 @@ test("two writers with overlapping batches, twenty times: no deadlock, and a vot
 
 test("a batch submitted again at its place is recorded once, and answers the same rows", async () => {
   const { writer, head } = await openWriter();
-  const batch = makeBatch(
-    ["again-1", "again-2"].map((voter) => ballotOf(contest, voter)),
-    Date.now(),
-  );
+  const batch = batchOf(["again-1", "again-2"].map((voter) => ballotOf(contest, voter)));
   const first = recorded(await writer.record(head, batch));
   const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
   const second = recorded(await writer.record(head, batch));
@@ -82,7 +75,7 @@ test("a missed compare-and-swap writes nothing: the epoch has moved", async () =
     session.query({ text: "UPDATE streams SET epoch = epoch + 1 WHERE stream_id = $1" }, [head.streamId]),
   );
   const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
-  const outcome = await writer.record(head, makeBatch([ballotOf(contest, "fenced")], Date.now()));
+  const outcome = await writer.record(head, batchOf([ballotOf(contest, "fenced")]));
   expect(outcome.outcome).toBe("fenced");
   expect([await rows("ballots"), await rows("blocks")]).toEqual([ballots, blocks]);
 });
@@ -91,8 +84,8 @@ test("a place that another writer's batch took is fenced, not recorded", async (
   const { writer, head } = await openWriter();
   const zombie = opened.use(streamWriter(database));
   await zombie.connect();
-  recorded(await zombie.record(head, makeBatch([ballotOf(contest, "zombie")], Date.now())));
-  const outcome = await writer.record(head, makeBatch([ballotOf(contest, "latecomer")], Date.now()));
+  recorded(await zombie.record(head, batchOf([ballotOf(contest, "zombie")])));
+  const outcome = await writer.record(head, batchOf([ballotOf(contest, "latecomer")]));
   expect(outcome.outcome).toBe("fenced");
 });
 
@@ -101,7 +94,7 @@ test("a sealed contest is named, and the batch wrote nothing", async () => {
   const { writer, head } = await openWriter();
   await store.seal(sealed, Date.now());
   const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
-  const batch = makeBatch([ballotOf(contest, "beside-sealed"), ballotOf(sealed, "too-late")], Date.now());
+  const batch = batchOf([ballotOf(contest, "beside-sealed"), ballotOf(sealed, "too-late")]);
   expect(await writer.record(head, batch)).toEqual({ outcome: "sealed", contestLedgerId: sealed.ledgerId });
   expect([await rows("ballots"), await rows("blocks")]).toEqual([ballots, blocks]);
 });
@@ -112,7 +105,7 @@ test("a statement that waited for the seal with an older snapshot is refused by 
   await using sealer = await Session.openPrimary(database, TEST_SESSION);
   await sealer.command("BEGIN");
   await sealer.command(`LOCK TABLE ONLY ballots_${closing.ledgerId} IN ACCESS EXCLUSIVE MODE`);
-  const waiting = writer.record(head, makeBatch([ballotOf(closing, "waits")], Date.now()));
+  const waiting = writer.record(head, batchOf([ballotOf(closing, "waits")]));
   await sealer.command(
     `ALTER TABLE ballots_${closing.ledgerId} ADD CONSTRAINT sealed CHECK (false) NOT VALID`,
   );
@@ -125,7 +118,7 @@ test("waiting for another transaction's lock ends before a commit, and is known 
   await using blocker = await Session.openPrimary(database, TEST_SESSION);
   await blocker.command("BEGIN");
   await blocker.query({ text: "SELECT FROM streams WHERE stream_id = $1 FOR UPDATE" }, [head.streamId]);
-  const batch = makeBatch([ballotOf(contest, "locked-out")], Date.now());
+  const batch = batchOf([ballotOf(contest, "locked-out")]);
   expect((await writer.record(head, batch)).outcome).toBe("not_recorded");
   await blocker.command("ROLLBACK");
   await writer.connect();
@@ -136,7 +129,7 @@ test("the statement itself fences: committed after a miss, it has written nothin
   const { head } = await openWriter();
   await using session = await Session.openPrimary(database, TEST_SESSION);
   const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
-  const batch = makeBatch([ballotOf(contest, "fence")], Date.now());
+  const batch = batchOf([ballotOf(contest, "fence")]);
   const moved = { ...head, epoch: head.epoch + 1 };
   const { block, settings } = await recordBatch(session, head, batch, {
     expectedSettings: "",
@@ -155,12 +148,9 @@ test("the block that the statement writes is the one that ledger/block.ts descri
     const selections = i % 5 === 0 ? [] : [1 + (i % 3)];
     return ballotOf(i % 4 === 0 ? other : contest, `content-${i}`, selections);
   });
-  const earlier = makeBatch(
-    ballots.filter((_, i) => i % 7 === 3),
-    Date.now(),
-  );
+  const earlier = batchOf(ballots.filter((_, i) => i % 7 === 3));
   const first = recorded(await writer.record(head, earlier));
-  const batch = makeBatch(ballots, Date.now());
+  const batch = batchOf(ballots);
   const { head: last } = recorded(await writer.record(first.head, batch));
   const isNew = (ballot: Ballot) => !earlier.ballots.includes(ballot);
   const tally: Tally = new Map();
@@ -177,7 +167,7 @@ test("the block that the statement writes is the one that ledger/block.ts descri
       ballots.flatMap((ballot, index) => (isNew(ballot) ? [index] : [])),
       ballots.length,
     ),
-    leaves: Buffer.concat(ballots.filter(isNew).map(({ leaf }) => leaf)),
+    leaves: Buffer.concat(ballots.filter(isNew).map(({ leaf }) => Buffer.from(leaf, "base64url"))),
     prevHash: first.head.hash,
   };
   expect(last.hash.toString("hex")).toBe(blockHash(content).toString("hex"));

@@ -9,12 +9,10 @@ import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { migrate } from "../../src/postgres/migrate.ts";
 import { Session } from "../../src/postgres/session.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
-import { makeBatch } from "../../src/recording/batch.ts";
-import type { Ballot } from "../../src/recording/ledger.ts";
 import { createLog } from "../../src/runtime/log.ts";
 import { TestFolder } from "../embedded/support.ts";
 import { eventually } from "../support/eventually.ts";
-import { ballotOf, createContest, openStore, streamWriter } from "../support/record.ts";
+import { ballotOf, batchOf, createContest, openStore, streamWriter } from "../support/record.ts";
 import { TEST_SESSION } from "../support/shared-cluster.ts";
 
 const opened = new AsyncDisposableStack();
@@ -53,8 +51,6 @@ async function openWriter(attemptTimeoutMs = 20_000) {
   return { writer, head: await writer.openStream() };
 }
 
-const batchOf = (...ballots: Ballot[]) => makeBatch(ballots, Date.now());
-
 /** Waits until a backend waits for the standby, and calls this function with its process id. */
 async function signalWaiter(call: "pg_cancel_backend" | "pg_terminate_backend"): Promise<void> {
   await eventually("a commit waits for the standby", () =>
@@ -77,7 +73,7 @@ for (const call of ["pg_cancel_backend", "pg_terminate_backend"] as const) {
   test(`a wait ended by ${call} is unknown, and known when the same block is submitted again`, async () => {
     const { writer, head } = await openWriter();
     const ballot = ballotOf(contest, "voter");
-    const batch = batchOf(ballot);
+    const batch = batchOf([ballot]);
     {
       using _ = freezeStandby();
       const outcome = writer.record(head, batch);
@@ -92,7 +88,7 @@ for (const call of ["pg_cancel_backend", "pg_terminate_backend"] as const) {
 
 test("without an answer in time the outcome is unknown, and resolved when the standby is back", async () => {
   const { writer, head } = await openWriter(500);
-  const batch = batchOf(ballotOf(contest, "voter"));
+  const batch = batchOf([ballotOf(contest, "voter")]);
   {
     using _ = freezeStandby();
     expect((await writer.record(head, batch)).outcome).toBe("unknown");
@@ -110,7 +106,7 @@ test("the phantom: a row that is visible and not replicated acknowledges nothing
   const retries: Promise<unknown>[] = [];
   {
     using _ = freezeStandby();
-    expect((await writer.record(head, batchOf(ballot))).outcome).toBe("unknown");
+    expect((await writer.record(head, batchOf([ballot]))).outcome).toBe("unknown");
     // The crash ends the wait, and recovery makes the row visible.
     const killed = cluster.nodes.primary.pid!;
     process.kill(killed, "SIGKILL");
@@ -120,7 +116,7 @@ test("the phantom: a row that is visible and not replicated acknowledges nothing
       pool.use(async (session) => (await selectBallots(session, [ballot])).length === 1),
     );
     await eventually("the other writer is connected", () => other.writer.connect().then(() => true));
-    const again = other.writer.record(other.head, batchOf(ballotOf(contest, "voter")));
+    const again = other.writer.record(other.head, batchOf([ballotOf(contest, "voter")]));
     const finder = new PostgresBallotFinder(pool, { timeoutMs: 20_000, askersMax: 10, keysMax: 10 });
     const found = finder.find([ballot]);
     retries.push(again, found);
@@ -128,7 +124,7 @@ test("the phantom: a row that is visible and not replicated acknowledges nothing
   }
   const [again, found] = await Promise.all(retries);
   expect(again).toMatchObject({ outcome: "recorded", ballots: [{ nonce: ballot.nonce }] });
-  expect((found as { nonce: Buffer }[]).map(({ nonce }) => nonce)).toEqual([ballot.nonce]);
+  expect((found as { nonce: string }[]).map(({ nonce }) => nonce)).toEqual([ballot.nonce]);
 });
 
 test("a final contest is not called final before the standby knows", async () => {
@@ -169,7 +165,7 @@ for (const [setting, unsafe] of [
     await session.command(`ALTER SYSTEM SET ${setting} = '${unsafe}'`);
     await session.command("SELECT pg_reload_conf()");
     await eventually("the setting is in force", async () => (await shown()) === unsafe);
-    const batch = batchOf(ballotOf(contest, `voter-${setting}-${unsafe}`));
+    const batch = batchOf([ballotOf(contest, `voter-${setting}-${unsafe}`)]);
     // Twice: what was seen to be unsafe must not be taken for what is expected.
     for (let attempt = 0; attempt < 2; attempt++) {
       expect(await writer.record(head, batch)).toMatchObject({
@@ -191,7 +187,7 @@ test("a session records with synchronous_commit=on whatever the database's defau
   const { writer, head } = await openWriter();
   {
     using _ = freezeStandby();
-    const outcome = writer.record(head, batchOf(ballotOf(contest, "voter")));
+    const outcome = writer.record(head, batchOf([ballotOf(contest, "voter")]));
     expect(await settlesSoon(outcome)).toBe(false);
     ignoreFailure(outcome);
   }

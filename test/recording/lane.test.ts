@@ -20,14 +20,13 @@ const OPTIONS: LaneOptions = {
 
 function ballot(voter: number, selection: number, contestLedgerId = 1): Ballot {
   const voterKey = createHash("md5").update(String(voter)).digest("hex");
-  const nonce = randomBytes(16);
   return {
     contestLedgerId,
     contestUuid: "",
     voterKey,
     selections: [selection],
-    nonce,
-    leaf: randomBytes(32),
+    nonce: randomBytes(16).toString("base64url"),
+    leaf: randomBytes(32).toString("base64url"),
   };
 }
 
@@ -68,7 +67,7 @@ test("whatever fails and whenever: every verdict is true of the ledger, and a vo
         const recordedBy = new Map<string, number>();
         for (const [i, verdict] of verdicts.entries()) {
           const row = ledger.ballots.get(ballotKey(ballots[i]!));
-          const isIt = row?.nonce.equals(ballots[i]!.nonce);
+          const isIt = row?.nonce === ballots[i]!.nonce;
           if (verdict.verdict === "recorded") recordedBy.set(ballotKey(ballots[i]!), i);
           if (verdict.verdict === "recorded" || verdict.verdict === "repeated") expect(isIt).toBe(true);
           else expect(verdict).toEqual({ verdict: "already_voted" });

@@ -1,19 +1,16 @@
 /** The tailer on a real ledger. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { encodeSelections } from "../../src/election/selections.ts";
 import { tallyToJson } from "../../src/election/tally.ts";
 import { GENESIS_HASH } from "../../src/ledger/block.ts";
-import { ballotLeaf } from "../../src/ledger/leaf.ts";
-import { uuidToBytes } from "../../src/ledger/uuid.ts";
 import { PostgresBlockSource } from "../../src/postgres/blocks.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
 import { PostgresStreamWriter } from "../../src/postgres/stream-writer.ts";
-import { makeBatch } from "../../src/recording/batch.ts";
 import type { Ballot } from "../../src/recording/ledger.ts";
 import { Tailer } from "../../src/results/tailer.ts";
 import { eventually } from "../support/eventually.ts";
+import { ballotOfKey, batchOf } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 import { startTestGateway } from "../support/test-gateway.ts";
 import { FIRST, SECOND, votes } from "./support.ts";
@@ -165,16 +162,8 @@ test("what lanes record is followed while they record it", async () => {
   const running = tailer.run(end.signal);
   const ballotsOf = (first: number, ballots: number): Ballot[] =>
     Array.from({ length: ballots }, (_, i) => {
-      const nonce = randomBytes(16);
       const selections = (first + i) % 10 === 0 ? [] : [1 + ((first + i) % 3)];
-      return {
-        contestLedgerId: contest.ledgerId,
-        contestUuid: contest.uuid,
-        voterKey: (first + i).toString(16).padStart(32, "0"),
-        selections,
-        nonce,
-        leaf: ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(selections), nonce),
-      };
+      return ballotOfKey(contest, (first + i).toString(16).padStart(32, "0"), selections);
     });
   const writeAll = async (firstBallot: number) => {
     await using writer = new PostgresStreamWriter({
@@ -189,10 +178,7 @@ test("what lanes record is followed while they record it", async () => {
     let head = await writer.openStream();
     for (let batch = 0; batch < 20; batch++) {
       // Half of each batch is the other writer's too: whoever comes second does not count it again.
-      const outcome = await writer.record(
-        head,
-        makeBatch(ballotsOf(firstBallot + batch * 50, 100), Date.now()),
-      );
+      const outcome = await writer.record(head, batchOf(ballotsOf(firstBallot + batch * 50, 100)));
       if (outcome.outcome !== "recorded") throw new Error(`the batch is ${outcome.outcome}`);
       head = outcome.head;
     }

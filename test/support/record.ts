@@ -9,7 +9,8 @@ import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import type { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
 import { PostgresStreamWriter, type StreamWriterOptions } from "../../src/postgres/stream-writer.ts";
-import type { Ballot } from "../../src/recording/ledger.ts";
+import { gather } from "../../src/recording/batch.ts";
+import type { Ballot, Batch } from "../../src/recording/ledger.ts";
 import { TEST_SESSION } from "./shared-cluster.ts";
 
 export async function openStore(opened: AsyncDisposableStack, connectionString: string) {
@@ -45,15 +46,23 @@ export async function createContest(store: PostgresContestStore, changes: Partia
 }
 
 export function ballotOf(contest: Contest, voter: string, selections: number[] = [1]): Ballot {
+  return ballotOfKey(contest, createHash("md5").update(voter).digest("hex"), selections);
+}
+
+export function ballotOfKey(contest: Contest, voterKey: string, selections: number[]): Ballot {
   const nonce = randomBytes(16);
   return {
     contestLedgerId: contest.ledgerId,
     contestUuid: contest.uuid,
-    voterKey: createHash("md5").update(voter).digest("hex"),
+    voterKey,
     selections,
-    nonce,
-    leaf: ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(selections), nonce),
+    nonce: nonce.toString("base64url"),
+    leaf: ballotLeaf(uuidToBytes(contest.uuid), encodeSelections(selections), nonce).toString("base64url"),
   };
+}
+
+export function batchOf(ballots: readonly Ballot[]): Batch {
+  return gather(ballots, Date.now()).batch;
 }
 
 export function streamWriter(connectionString: string, changes: Partial<StreamWriterOptions> = {}) {
