@@ -1,6 +1,6 @@
 /** `urna election`: creates elections and contests and runs them over HTTP. */
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { Administration } from "../client/administration.ts";
 import { Patience } from "../client/patience.ts";
@@ -154,7 +154,7 @@ async function waitUntilFinal(urna: Administration, closed: ContestAnswer): Prom
     const line = `${contest.state}: ${thousands(turnout)} ballots so far`;
     if (line !== shown) console.error(`${((performance.now() - startedAtMs) / 1000).toFixed(1)} s ${line}`);
     shown = line;
-    await sleep(CLOSE_POLL_MS);
+    await pause(CLOSE_POLL_MS);
   }
 }
 

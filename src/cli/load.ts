@@ -1,6 +1,6 @@
 /** `urna load`: generates load, and counts only ballots that are distinct and durable. */
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { Administration } from "../client/administration.ts";
 import { VOTERS_PER_CALL_MAX } from "../client/contract.ts";
@@ -153,9 +153,9 @@ async function settledTurnout(
   const durable = warmUp.durable + warmUp.durableLate + measured.durable + measured.durableLate;
   const giveUpAtMs = performance.now() + TURNOUT_WAIT_MS;
   while ((await urna.results(contest)).turnout < before + durable && performance.now() < giveUpAtMs) {
-    await sleep(TURNOUT_POLL_MS);
+    await pause(TURNOUT_POLL_MS);
   }
-  await sleep(RESULTS_DELAY_MS);
+  await pause(RESULTS_DELAY_MS);
   return (await urna.results(contest)).turnout;
 }
 

@@ -17,30 +17,31 @@ export type RecordedChoice = { row: number; voter: string; selections: Selection
 
 /** Turns records into ballots, in order. Owner of the voters seen so far: a voter's second record is malformed. */
 export class BallotReader {
-  readonly #voterPrefix: string;
-  readonly #numberByTitle: Map<string, number>;
-  readonly #rowByVoter = new Map<string, number>();
+  private readonly numberByTitle: Map<string, number>;
+  private readonly rowByVoter = new Map<string, number>();
 
-  constructor(voterPrefix: string, options: readonly Option[]) {
-    this.#voterPrefix = voterPrefix;
-    this.#numberByTitle = new Map(options.map(({ number, title }) => [title, number]));
+  constructor(
+    private readonly voterPrefix: string,
+    options: readonly Option[],
+  ) {
+    this.numberByTitle = new Map(options.map(({ number, title }) => [title, number]));
   }
 
   read(record: VoteRecord): RecordedChoice | MalformedRecord {
     const { row, choice } = record;
-    const firstRow = this.#rowByVoter.get(record.voter);
+    const firstRow = this.rowByVoter.get(record.voter);
     if (firstRow !== undefined)
       return { row, fault: `voter ${record.voter} has a record in row ${firstRow}` };
-    const selections = this.#selectionsOf(choice);
+    const selections = this.selectionsOf(choice);
     if (selections === null) return { row, fault: `the contest has no option "${choice}"` };
-    this.#rowByVoter.set(record.voter, row);
-    return { row, voter: this.#voterPrefix + record.voter, selections, overvote: choice === OVERVOTE };
+    this.rowByVoter.set(record.voter, row);
+    return { row, voter: this.voterPrefix + record.voter, selections, overvote: choice === OVERVOTE };
   }
 
-  #selectionsOf(choice: string): Selections | null {
+  private selectionsOf(choice: string): Selections | null {
     if (choice === UNDERVOTE) return [];
     if (choice === OVERVOTE) return OVERVOTE_SELECTIONS;
-    const number = this.#numberByTitle.get(choice);
+    const number = this.numberByTitle.get(choice);
     return number === undefined ? null : [number];
   }
 }

@@ -8,14 +8,11 @@ import { CommandFailed } from "./failure.ts";
 export type JournalEntry = { row: number; voter: string; status: number; code?: string; receipt?: Receipt };
 
 export class Journal {
-  readonly #file: number;
-  /** The first receipt that each voter's ballot was answered with; null: answered, without one. */
-  readonly #firstReceipts: Map<string, Receipt | null>;
-
-  private constructor(file: number, firstReceipts: Map<string, Receipt | null>) {
-    this.#file = file;
-    this.#firstReceipts = firstReceipts;
-  }
+  private constructor(
+    private readonly file: number,
+    /** The first receipt that each voter's ballot was answered with; null: answered, without one. */
+    private readonly firstReceipts: Map<string, Receipt | null>,
+  ) {}
 
   /** Reads what is there and appends to it. A last line without its end was being written when the run was killed. */
   static open(path: string): Journal {
@@ -31,21 +28,21 @@ export class Journal {
    * killed right after has it.
    */
   keep(row: number, voter: string, answer: CastAnswer): string | null {
-    const first = this.#firstReceipts.get(voter) ?? null;
+    const first = this.firstReceipts.get(voter) ?? null;
     if (first !== null) return answerDifference(first, answer);
     if (answer.kind === "unresolved") return null;
     const receipt = answer.kind === "recorded" ? answer.receipt : null;
-    if (receipt === null && this.#firstReceipts.has(voter)) return null;
-    this.#firstReceipts.set(voter, receipt);
+    if (receipt === null && this.firstReceipts.has(voter)) return null;
+    this.firstReceipts.set(voter, receipt);
     const entry: JournalEntry = { row, voter, status: answer.status };
     if (answer.kind === "recorded") entry.receipt = answer.receipt;
     else entry.code = answer.code;
-    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
+    writeSync(this.file, `${JSON.stringify(entry)}\n`);
     return null;
   }
 
   close(): void {
-    closeSync(this.#file);
+    closeSync(this.file);
   }
 }
 

@@ -13,15 +13,13 @@ const CALL_TIMEOUT_MS = 30_000;
 
 /** A call that was refused or had no answer; the message is for people and says what to do. */
 export class CallFailed extends Error {
-  readonly code: string;
-  readonly canRetry: boolean;
-  readonly retryAfterMs: number | null;
-
-  constructor(code: string, message: string, canRetry: boolean, retryAfterMs: number | null = null) {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly canRetry: boolean,
+    readonly retryAfterMs: number | null = null,
+  ) {
     super(message);
-    this.code = code;
-    this.canRetry = canRetry;
-    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -30,52 +28,49 @@ export type Target = { url: string; adminToken: string | null };
 
 /** Calls may run concurrently. With patience, calls that can be retried are; without, the first failure is thrown. */
 export class Administration {
-  readonly #target: Target;
-  readonly #patience: Patience | null;
-
-  constructor(target: Target, patience: Patience | null = null) {
-    this.#target = target;
-    this.#patience = patience;
-  }
+  constructor(
+    private readonly target: Target,
+    private readonly patience: Patience | null = null,
+  ) {}
 
   createElection(election: ElectionRequest): Promise<ElectionAnswer> {
-    return this.#call("POST", "/v1/elections", election);
+    return this.call("POST", "/v1/elections", election);
   }
 
   createContest(election: string, contest: ContestRequest): Promise<ContestAnswer> {
-    return this.#call("POST", `/v1/elections/${encodeURIComponent(election)}/contests`, contest);
+    return this.call("POST", `/v1/elections/${encodeURIComponent(election)}/contests`, contest);
   }
 
   contest(contest: string): Promise<ContestAnswer> {
-    return this.#call("GET", contestPath(contest));
+    return this.call("GET", contestPath(contest));
   }
 
   results(contest: string): Promise<ResultsAnswer> {
-    return this.#call("GET", `${contestPath(contest)}/results`);
+    return this.call("GET", `${contestPath(contest)}/results`);
   }
 
   open(contest: string): Promise<ContestAnswer> {
-    return this.#call("POST", `${contestPath(contest)}/open`, {});
+    return this.call("POST", `${contestPath(contest)}/open`, {});
   }
 
   close(contest: string): Promise<ContestAnswer> {
-    return this.#call("POST", `${contestPath(contest)}/close`, {});
+    return this.call("POST", `${contestPath(contest)}/close`, {});
   }
 
   pause(contest: string): Promise<ContestAnswer> {
-    return this.#call("POST", `${contestPath(contest)}/pause`, {});
+    return this.call("POST", `${contestPath(contest)}/pause`, {});
   }
 
   resume(contest: string): Promise<ContestAnswer> {
-    return this.#call("POST", `${contestPath(contest)}/resume`, {});
+    return this.call("POST", `${contestPath(contest)}/resume`, {});
   }
 
   extend(contest: string, closesAt: string): Promise<ContestAnswer> {
-    return this.#call("POST", `${contestPath(contest)}/extend`, { closesAt });
+    return this.call("POST", `${contestPath(contest)}/extend`, { closesAt });
   }
 
   void(contest: string, reason: string): Promise<ContestAnswer> {
-    return this.#call("POST", `${contestPath(contest)}/void`, { reason });
+    return this.call("POST", `${contestPath(contest)}/void`, { reason });
   }
 
   /** At most {@link VOTERS_PER_CALL_MAX} voters; the tokens come in the voters' order. */
@@ -85,7 +80,7 @@ export class Administration {
     }
     const path = `/v1/elections/${encodeURIComponent(election)}/voter-tokens`;
     const body = expiresAt === undefined ? { voters } : { voters, expiresAt };
-    const { tokens } = await this.#call<{ tokens: string[] }>("POST", path, body);
+    const { tokens } = await this.call<{ tokens: string[] }>("POST", path, body);
     if (tokens.length !== voters.length) {
       throw new CallFailed(
         "unreadable_answer",
@@ -96,24 +91,23 @@ export class Administration {
     return tokens;
   }
 
-  async #call<Answer>(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
+  private async call<Answer>(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await this.#callOnce<Answer>(method, path, body);
-        this.#patience?.progressed();
+        const answer = await this.callOnce<Answer>(method, path, body);
+        this.patience?.progressed();
         return answer;
       } catch (error) {
         if (!(error instanceof CallFailed)) throw error;
         if (!error.canRetry) throw error;
-        if (this.#patience === null || !(await this.#patience.pause(attempt, error.retryAfterMs)))
-          throw error;
+        if (this.patience === null || !(await this.patience.pause(attempt, error.retryAfterMs))) throw error;
       }
     }
   }
 
-  async #callOnce<Answer>(method: "GET" | "POST", path: string, body: unknown): Promise<Answer> {
-    const { adminToken } = this.#target;
-    const { url } = this.#target;
+  private async callOnce<Answer>(method: "GET" | "POST", path: string, body: unknown): Promise<Answer> {
+    const { adminToken } = this.target;
+    const { url } = this.target;
     let response: Response;
     let text: string;
     try {

@@ -135,6 +135,14 @@ describe("files", () => {
   });
 });
 
+test("there is one way to say private, and one word for waiting", () => {
+  const other = /^ +(?:readonly |async |static )*#\w|\w\.#\w|setTimeout as (?!pause\b)/m;
+  const strays = sources(CODE).filter(
+    ([path, text]) => path !== "test/house/house.test.ts" && other.test(text),
+  );
+  expect(strays.map(([path]) => path)).toEqual([]);
+});
+
 test("no test is left out or singled out", () => {
   const left = sources(/^test\/.*\.ts$/).filter(([, text]) =>
     /\b(test|it|describe)\.(only|skip|todo)\(/.test(text),
