@@ -2,16 +2,15 @@
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { Command } from "commander";
+import { VOTER_ID_BYTES_MAX } from "../admission/voter-id.ts";
 import { Administration } from "../client/administration.ts";
-import { VOTERS_PER_CALL_MAX } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
+import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
 import { CommandFailed } from "./failure.ts";
 import { type Line, readLines } from "./lines.ts";
 import { Progress, thousands } from "./progress.ts";
 import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
 
-/** The contract's bound on a voter's id. */
-const VOTER_BYTES_MAX = 512;
 const GIVE_UP_AFTER_MS = 60_000;
 
 type MintOptions = TargetOptions & {
@@ -41,7 +40,7 @@ export function tokenCommand(): Command {
 }
 
 const mintHelp = `
-A line that is not a voter id (empty, not UTF-8, longer than ${VOTER_BYTES_MAX} bytes, with a tab in it) is reported with its
+A line that is not a voter id (empty, not UTF-8, longer than ${VOTER_ID_BYTES_MAX} bytes, with a tab in it) is reported with its
 number and left out; the exit status is then 1. The file appears under its name only when it is complete.
 
 Examples:
@@ -115,7 +114,7 @@ async function mintLines(
     batch = [];
     progress.update(source.bytesRead);
   };
-  for await (const lines of readLines(source, VOTER_BYTES_MAX)) {
+  for await (const lines of readLines(source, VOTER_ID_BYTES_MAX)) {
     for (const line of lines) {
       const fault = voterFault(line);
       if (fault !== null) {

@@ -1,11 +1,7 @@
 /** The contract's administration and reading calls. All of them are safe to repeat. */
 import type { ContestAnswer, ResultsAnswer } from "../election/answers.ts";
-import {
-  type ContestRequest,
-  type ElectionAnswer,
-  type ElectionRequest,
-  VOTERS_PER_CALL_MAX,
-} from "./contract.ts";
+import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
+import type { ContestRequest, ElectionAnswer, ElectionRequest } from "./contract.ts";
 import type { Patience } from "./patience.ts";
 import { parseProblem, parseRetryAfterMs } from "./problem.ts";
 

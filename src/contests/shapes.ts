@@ -2,9 +2,9 @@
 import { z } from "zod";
 import { voterIdFault } from "../admission/voter-id.ts";
 import { EXPIRES_AT_MS_MAX } from "../admission/voter-token.ts";
+import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
 import { PUBLIC_ID } from "../election/public-id.ts";
 
-export const VOTERS_MAX = 10_000;
 const OPTIONS_MAX = 1_000;
 
 const id = z
@@ -73,7 +73,7 @@ const voterId = z
   });
 
 export const voterTokens = z.strictObject({
-  voters: z.array(voterId).min(1).max(VOTERS_MAX),
+  voters: z.array(voterId).min(1).max(VOTERS_PER_CALL_MAX),
   expiresAt: instant
     .refine((ms) => ms <= EXPIRES_AT_MS_MAX, { message: "a token can't expire later than 2106-02-07" })
     .optional(),

@@ -59,7 +59,7 @@ function decode(bytes: Uint8Array): string {
 
 /** A JSON body of a known shape; none is `{}`. Throws {@link Problem} that names the field that is wrong. */
 export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: BodyBounds): Promise<T> {
-  const value: unknown = request.body === null ? {} : parseJson(await readJsonBody(request, bounds));
+  const value = request.body === null ? {} : await readJson(request, bounds);
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(
@@ -68,7 +68,9 @@ export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: B
   throw new Problem("invalid_request", faults.slice(0, 5).join("; "));
 }
 
-function parseJson(text: string): unknown {
+/** What a JSON body says, whatever its shape. Throws {@link Problem}. */
+export async function readJson(request: Request, bounds: BodyBounds): Promise<unknown> {
+  const text = await readJsonBody(request, bounds);
   try {
     return JSON.parse(text);
   } catch (error) {
