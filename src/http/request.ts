@@ -1,6 +1,7 @@
 /** Reading requests: bearer tokens and bounded JSON bodies. */
 import type { ZodType } from "zod";
 import { Problem } from "../runtime/problem.ts";
+import { shapeFault } from "../runtime/shape-fault.ts";
 import { withinTime } from "../runtime/within-time.ts";
 
 /** The bearer token of the Authorization header (RFC 6750, section 2.1), or null. */
@@ -60,7 +61,7 @@ function decode(bytes: Uint8Array): string {
 /** A JSON body of a known shape; none is `{}`. Throws {@link Problem} that names the field that is wrong. */
 export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: BodyBounds): Promise<T> {
   const value = request.body === null ? {} : await readJson(request, bounds);
-  const parsed = shape.safeParse(value);
+  const parsed = shape.safeParse(value, { error: shapeFault });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(
     ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
