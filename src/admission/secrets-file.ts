@@ -56,7 +56,7 @@ function readPrivateText(file: string): string {
       `there is no secrets file ${file}: make one with \`urna keys init --secrets-file ${file}\``,
     );
   }
-  throw new Error(`${file} can be read by others: chmod 600 ${file}`);
+  throw new Error(`${file} can be read by others: if it is a secrets file, chmod 600 ${file}`);
 }
 
 /** The parser's own message would quote what it found, which may be a secret. */
@@ -92,7 +92,12 @@ export function writeSecretsFile(file: string, text: SecretsText): void {
 
 /** Makes the file and its folder; throws EEXIST when there is one, for overwriting a pepper is losing it. */
 export function createSecretsFile(file: string, text: SecretsText): void {
-  mkdirSync(dirname(file), { recursive: true });
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (error) {
+    const fileInItsWay = (error as NodeJS.ErrnoException).code === "EEXIST";
+    throw cannot("write", file, fileInItsWay ? { code: "ENOTDIR" } : error);
+  }
   const fresh = writeFresh(file, text);
   try {
     linkSync(fresh, file);
@@ -105,7 +110,11 @@ export function createSecretsFile(file: string, text: SecretsText): void {
 function writeFresh(file: string, text: SecretsText): string {
   parseSecrets(text);
   const fresh = `${file}.new`;
-  writeFileSync(fresh, `${JSON.stringify(text, null, 2)}\n`, { mode: 0o600, flush: true });
+  try {
+    writeFileSync(fresh, `${JSON.stringify(text, null, 2)}\n`, { mode: 0o600, flush: true });
+  } catch (error) {
+    throw cannot("write", fresh, error);
+  }
   return fresh;
 }
 

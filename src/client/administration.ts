@@ -29,6 +29,17 @@ export class Administration {
     private readonly patience: Patience | null = null,
   ) {}
 
+  /** Throws {@link CallFailed} unless anything at all answers there in time; asked once, whatever the patience. */
+  async reach(timeoutMs: number): Promise<void> {
+    const { url } = this.target;
+    try {
+      const response = await fetch(new URL("/v1/contests", url), { signal: AbortSignal.timeout(timeoutMs) });
+      await response.body?.cancel();
+    } catch (error) {
+      throw unreachable(url, error as Error, timeoutMs);
+    }
+  }
+
   createElection(election: ElectionRequest): Promise<ElectionAnswer> {
     return this.call("POST", "/v1/elections", election);
   }
@@ -118,7 +129,7 @@ export class Administration {
       });
       text = await response.text();
     } catch (error) {
-      throw new CallFailed("unreachable", unreachableMessage(url, error as Error), true);
+      throw unreachable(url, error as Error, CALL_TIMEOUT_MS);
     }
     if (!response.ok) throw refusal(`${method} ${path}`, response, text);
     try {
@@ -137,22 +148,29 @@ function contestPath(contest: string): string {
   return `/v1/contests/${encodeURIComponent(contest)}`;
 }
 
-function unreachableMessage(url: string, error: Error): string {
-  return `no answer from ${url} (${error.message}). Is Urna running there? Start one with "urna dev", or set --url (URNA_URL).`;
+function unreachable(url: string, error: Error, timeoutMs: number): CallFailed {
+  const reasons: Record<string, string> = {
+    ECONNREFUSED: "",
+    ConnectionRefused: "",
+    TimeoutError: ` within ${timeoutMs / 1_000} s`,
+  };
+  const { name, code = name } = error as NodeJS.ErrnoException;
+  const reason = reasons[code] ?? reasons[name] ?? ` (${error.message})`;
+  const message = `nothing answers at ${url}${reason}: start urna dev, or give --url (URNA_URL)`;
+  return new CallFailed("unreachable", message, true);
 }
 
 /** Says what was asked, what the server said, and what to do where that is known. */
 function refusal(call: string, response: Response, text: string): CallFailed {
   const problem = parseProblem(text);
   const code = problem?.code ?? `http_${response.status}`;
-  const advice =
-    response.status === 401 || response.status === 403
-      ? " Set --admin-token (URNA_ADMIN_TOKEN) to the server's admin token."
-      : "";
-  const detail = problem?.detail ? `: ${problem.detail}` : "";
+  const detail =
+    code === "not_authorized"
+      ? "set --admin-token (URNA_ADMIN_TOKEN) to the server's admin token"
+      : problem?.detail;
   return new CallFailed(
     code,
-    `${call} was refused with ${response.status} ${code}${detail}${advice}`,
+    `${call} was refused with ${response.status} ${code}${detail ? `: ${detail}` : ""}`,
     response.status === 429 || response.status >= 500,
     parseRetryAfterMs(response.headers.get("retry-after"), Date.now()),
   );

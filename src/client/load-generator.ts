@@ -29,6 +29,8 @@ export class Measurement {
   unproved = 0;
   /** Ballots without an answer, and with one that does not tell: each may have been recorded or not. */
   unknown = 0;
+  /** Ballots that no connection could be made for. */
+  notSent = 0;
   /** By status and code; `no answer` too. */
   readonly answers = new Map<string, number>();
   /** Of every answered ballot while the clock ran. */
@@ -168,6 +170,7 @@ export class LoadGenerator {
     this.inFlight--;
     this.measurement.count(sent ? "no answer" : `not sent: ${reason}`);
     if (sent) this.measurement.unknown++;
+    else this.measurement.notSent++;
     this.rest(caster, null);
   }
 

@@ -68,7 +68,8 @@ const voterId = z
   .string()
   .min(1)
   .check(({ value, issues }) => {
-    const fault = voterIdFault(value);
+    // That of an empty one is told already, by what the contract shows.
+    const fault = value === "" ? null : voterIdFault(value);
     if (fault !== null) issues.push({ code: "custom", message: fault, input: value });
   });
 

@@ -74,7 +74,7 @@ export async function readJson(request: Request, bounds: BodyBounds): Promise<un
   const text = await readJsonBody(request, bounds);
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new Problem("malformed_json", (error as Error).message);
+  } catch {
+    throw new Problem("malformed_json", "the body must be JSON");
   }
 }
