@@ -53,7 +53,11 @@ function runServer(): void {
   const server = serve({
     hostname: "127.0.0.1",
     port: 0,
-    routes: resultsRoutes(feed, async () => shown),
+    routes: resultsRoutes(
+      feed,
+      async () => shown,
+      async () => shown.allowedOrigins,
+    ),
     bodyBytesMax: 1_024,
     onUnexpected: console.error,
   });

@@ -17,7 +17,7 @@ export function drawSecret(): string {
   return randomBytes(SECRET_BYTES).toString("base64url");
 }
 
-/** Throws an Error that says which one is wrong and how to make a right one. */
+/** Throws an Error that says which one is wrong, and does not quote it. */
 export function parseSecrets({ pepper, tokenKeys }: SecretsText): Secrets {
   return { pepper: parsePepper(pepper), tokenKeys: parseTokenKeys(tokenKeys) };
 }
@@ -28,7 +28,7 @@ export function parsePepper(text: string): Buffer {
 
 export function parseTokenKeys(texts: readonly string[]): Secrets["tokenKeys"] {
   const [first, ...others] = texts.map((text, i) => tokenKey(parseSecret(`token key ${i + 1}`, text)));
-  if (first === undefined) throw new Error("there is no token key: make secrets with `urna keys init`");
+  if (first === undefined) throw new Error("there is no token key");
   const keys: [TokenKey, ...TokenKey[]] = [first, ...others];
   const ids = new Set(keys.map(({ id }) => id.toString("hex")));
   if (ids.size < keys.length) throw new Error("two token keys are the same: remove one of them");
@@ -38,9 +38,7 @@ export function parseTokenKeys(texts: readonly string[]): Secrets["tokenKeys"] {
 function parseSecret(name: string, text: string): Buffer {
   const secret = Buffer.from(text, "base64url");
   if (secret.length !== SECRET_BYTES || secret.toString("base64url") !== text) {
-    throw new Error(
-      `${name} is not ${SECRET_BYTES} bytes of base64url: make secrets with \`urna keys init\``,
-    );
+    throw new Error(`${name} is not ${SECRET_BYTES} bytes of base64url`);
   }
   return secret;
 }

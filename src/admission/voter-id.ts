@@ -1,6 +1,6 @@
 /** Voter ids: whatever the organiser calls its voters. Taken byte for byte, since a voter key is made of them. */
 
-const VOTER_ID_BYTES_MAX = 512;
+export const VOTER_ID_BYTES_MAX = 512;
 
 /** Why a text is no voter id, in words, or null when it is. */
 export function voterIdFault(text: string): string | null {

@@ -1,5 +1,5 @@
 /** Receipts over HTTP: anybody who holds one may ask what has become of it. */
-import { readJsonBody } from "../http/request.ts";
+import { readJson } from "../http/request.ts";
 import { json } from "../http/respond.ts";
 import type { Route } from "../http/server.ts";
 import { Problem } from "../runtime/problem.ts";
@@ -13,7 +13,7 @@ export function receiptRoutes(source: ReceiptSource): Route[] {
       method: "POST",
       path: "/v1/receipts/verify",
       handle: async (request) => {
-        const parsed = parseReceipt(parseJson(await readJsonBody(request, BODY)));
+        const parsed = parseReceipt(await readJson(request, BODY));
         if ("fault" in parsed) throw new Problem("invalid_request", parsed.fault);
         try {
           return json(await verifyReceipt(parsed.receipt, source));
@@ -23,12 +23,4 @@ export function receiptRoutes(source: ReceiptSource): Route[] {
       },
     },
   ];
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Problem("malformed_json", "the body must be a receipt as JSON");
-  }
 }

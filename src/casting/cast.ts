@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { TokenKey } from "../admission/secrets.ts";
 import { readVoterToken, type VoterTokenClaims } from "../admission/voter-token.ts";
 import type { ContestDirectory } from "../contests/directory.ts";
+import { noSuchContest } from "../contests/find-contest.ts";
 import {
   type Contest,
   contestStateAt,
@@ -115,8 +116,7 @@ export class Casting {
 
   private async fresh(contestId: string, arrival: Arrival): Promise<Contest> {
     const contest = await this.fromLedger(this.parts.directory.fresh(contestId), arrival);
-    if (contest === null)
-      throw new Problem("no_such_contest", `there is no contest ${contestId.slice(0, 64)}`);
+    if (contest === null) throw noSuchContest(contestId);
     return contest;
   }
 

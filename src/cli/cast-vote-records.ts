@@ -1,9 +1,9 @@
 /** Reads cast vote records: a CSV file (gzipped if named .gz) with a header, one record a line. */
-import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse/sync";
 import { CommandFailed } from "./failure.ts";
 import { type Line, readLines } from "./lines.ts";
+import { readBytes } from "./read-file.ts";
 
 const LINE_BYTES_MAX = 65_536;
 
@@ -15,28 +15,18 @@ export type VoteRecord = { row: number; voter: string; choice: string };
 export type MalformedRecord = { row: number; fault: string };
 
 /**
- * Throws {@link CommandFailed} when the file cannot be read or its header lacks a column. A record is one line, so
+ * Throws when the file cannot be read or its header lacks a column. A record is one line, so
  * that a broken quote costs its own row and not the rest of the file.
  */
 export async function* readVoteRecords(
   file: string,
   columns: RecordColumns,
 ): AsyncGenerator<(VoteRecord | MalformedRecord)[]> {
-  const source = createReadStream(file);
-  const bytes = file.endsWith(".gz") ? source.pipe(createGunzip()) : source;
-  // A pipe does not carry its source's errors on.
-  source.on("error", (error) => bytes.destroy(error));
+  const bytes = readBytes(file, file.endsWith(".gz") ? createGunzip() : undefined);
   let header: Header | null = null;
-  try {
-    for await (const lines of readLines(bytes, LINE_BYTES_MAX)) {
-      header ??= readHeader(file, lines.shift(), columns);
-      yield parseRecords(lines, header);
-    }
-  } catch (error) {
-    if (error instanceof CommandFailed) throw error;
-    throw new CommandFailed(`cannot read ${file}: ${(error as Error).message}`);
-  } finally {
-    source.destroy();
+  for await (const lines of readLines(bytes, LINE_BYTES_MAX)) {
+    header ??= readHeader(file, lines.shift(), columns);
+    yield parseRecords(lines, header);
   }
   if (header === null) throw new CommandFailed(`${file} is empty: it needs a header with the columns' names`);
 }
@@ -44,6 +34,7 @@ export async function* readVoteRecords(
 /** How many columns there are, and where those that matter are. */
 type Header = { columnCount: number; voter: number; choice: number };
 
+/** What is in the file is not shown before this knows that it is one of cast vote records: it may be anything. */
 function readHeader(file: string, line: Line | undefined, columns: RecordColumns): Header {
   const names = line !== undefined && "text" in line ? parseLine(line.text) : "its header cannot be read";
   if (typeof names === "string") throw new CommandFailed(`${file}, row 1: ${names}`);
@@ -51,7 +42,7 @@ function readHeader(file: string, line: Line | undefined, columns: RecordColumns
     const at = names.indexOf(name);
     if (at !== -1 && names.indexOf(name, at + 1) === -1) return at;
     const what = at === -1 ? "has no column" : "has more than one column";
-    throw new CommandFailed(`${file} ${what} "${name}" (${option}); its columns are: ${names.join(", ")}`);
+    throw new CommandFailed(`${file}, row 1 ${what} "${name}" (${option}); it must name the file's columns`);
   };
   return {
     columnCount: names.length,

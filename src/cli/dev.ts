@@ -20,5 +20,15 @@ export function devCommand(): Command {
     .addOption(OPTIONS.overrideGate())
     .addOption(OPTIONS.logFormat("text"))
     .addOption(OPTIONS.logLevel())
+    .addHelpText("after", HELP)
     .action((config: DevConfig) => endAfter(runDev(config)));
 }
+
+const HELP = `
+It runs until Ctrl-C, and finishes what it has begun; its data stays in the data folder.
+
+Exit status: 0 stopped, 1 could not start or go on, 2 used wrongly.
+
+Examples:
+  urna dev
+  urna dev --port 0 --data /var/lib/urna`;

@@ -1,18 +1,21 @@
 /** `urna election`: creates elections and contests and runs them over HTTP. */
-import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { Administration } from "../client/administration.ts";
 import { Patience } from "../client/patience.ts";
 import type { ContestAnswer } from "../election/answers.ts";
 import { type ElectionFile, parseElectionFile } from "./election-file.ts";
-import { CommandFailed } from "./failure.ts";
+import { CommandFailed, EXIT_HELP, UsedWrongly } from "./failure.ts";
+import { addNeeded } from "./needed.ts";
 import { thousands } from "./progress.ts";
+import { readText } from "./read-file.ts";
 import { renderResults } from "./results-table.ts";
-import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
+import { addTargetOptions, REACH_TIMEOUT_MS, resolveTarget, type TargetOptions } from "./target.ts";
 
 const CLOSE_POLL_MS = 250;
 const WAIT_GIVE_UP_AFTER_MS = 60_000;
+const WAIT_HELP = `With --wait it ends when the result is final, whatever that takes, or when the server has not answered for
+${WAIT_GIVE_UP_AFTER_MS / 1_000} s. To interrupt it harms nothing: the contest stays closed.`;
 
 type CommonOptions = TargetOptions & { json?: boolean };
 
@@ -75,13 +78,12 @@ election.yaml (ids make it safe to run again):
       id: song-1
       options: [Alma, Brisa, Cielo]
       allowBlank: false
-      closesAt: 2026-05-09T21:00:00Z`;
+      closesAt: 2026-05-09T21:00:00Z
+
+${EXIT_HELP}`;
 
 async function create(options: CreateOptions): Promise<void> {
-  if (options.file !== undefined && (options.title ?? options.contest) !== undefined) {
-    throw new CommandFailed("say --file, or describe the election with flags, not both");
-  }
-  const { election, contests } = options.file === undefined ? fromFlags(options) : fromFile(options.file);
+  const { election, contests } = described(options);
   const urna = new Administration(resolveTarget(options));
   const created = await urna.createElection(election);
   const answers: ContestAnswer[] = [];
@@ -91,28 +93,40 @@ async function create(options: CreateOptions): Promise<void> {
   for (const contest of answers) console.log(describeContest(contest));
 }
 
+function described({ file, ...options }: CreateOptions): ElectionFile {
+  if (file === undefined) return fromFlags(options);
+  const { url: _url, adminToken: _token, data: _data, json: _json, ...flags } = options;
+  if (Object.keys(flags).length === 0) return fromFile(file);
+  throw new UsedWrongly("say --file, or describe the election with flags, not both");
+}
+
 /** Goes through the file's check, so that both ways in have one set of rules. */
 function fromFlags(options: CreateOptions): ElectionFile {
   const { title, id, allowedOrigin, contest, contestId, option, ...rest } = options;
-  if (title === undefined) throw new CommandFailed("say --title for the election, or --file election.yaml");
+  if (title === undefined) throw new UsedWrongly("say --title for the election, or --file election.yaml");
   const { allowBlank, resultsVisible, opensAt, closesAt } = rest;
   const contestFlags = { id: contestId, options: option, allowBlank, resultsVisible, opensAt, closesAt };
   if (contest === undefined && Object.values(contestFlags).some((value) => value !== undefined)) {
-    throw new CommandFailed("say --contest for the contest's title");
+    throw new UsedWrongly("say --contest for the contest's title");
+  }
+  if (contest !== undefined && option === undefined) {
+    throw new UsedWrongly("say --option, with the titles of what can be voted for");
   }
   const contests = contest === undefined ? undefined : [{ title: contest, ...contestFlags }];
   const parsed = parseElectionFile(JSON.stringify({ title, id, allowedOrigins: allowedOrigin, contests }));
   if (!("faults" in parsed)) return parsed;
-  throw new CommandFailed(
+  throw new UsedWrongly(
     `the flags do not make an election: ${parsed.faults.map(({ text }) => text).join("; ")}`,
   );
 }
 
 function fromFile(file: string): ElectionFile {
-  const parsed = parseElectionFile(readFileSync(file, "utf8"));
+  const parsed = parseElectionFile(readText(file));
   if (!("faults" in parsed)) return parsed;
-  const faults = parsed.faults.map(({ line, text }) => `\n  line ${line}: ${text}`);
-  throw new CommandFailed(`${file} is not an election file:${faults.join("")}`);
+  const faults = parsed.faults.map(
+    ({ line, column, text }) => `${file}, line ${line}, column ${column}: ${text}`,
+  );
+  throw new CommandFailed(faults.join("\n"));
 }
 
 /** A subcommand that is one call about one contest, and shows the contest afterwards. */
@@ -124,7 +138,7 @@ function contestCommand(
   return addCommonOptions(new Command(name))
     .description(description)
     .argument("<contest>", "the contest's id")
-    .addHelpText("after", `\nExample:\n  urna election ${name} song-1`)
+    .addHelpText("after", example(`${name} song-1`))
     .action(async (contest: string, options: CommonOptions) => {
       showContest(await call(new Administration(resolveTarget(options)), contest), options);
     });
@@ -135,10 +149,11 @@ function closeCommand(): Command {
     .description("close a contest: ballots that arrive from now on do not count")
     .argument("<contest>", "the contest's id")
     .option("--wait", "wait until the result is final")
-    .addHelpText("after", "\nExample:\n  urna election close song-1 --wait")
+    .addHelpText("after", `\n${WAIT_HELP}\n${example("close song-1 --wait")}`)
     .action(async (contest: string, options: CommonOptions & { wait?: boolean }) => {
       const patience = options.wait ? new Patience(WAIT_GIVE_UP_AFTER_MS) : null;
       const urna = new Administration(resolveTarget(options), patience);
+      await urna.reach(REACH_TIMEOUT_MS);
       const closed = await urna.close(contest);
       showContest(options.wait ? await waitUntilFinal(urna, closed) : closed, options);
     });
@@ -154,16 +169,16 @@ async function waitUntilFinal(urna: Administration, closed: ContestAnswer): Prom
     const line = `${contest.state}: ${thousands(turnout)} ballots so far`;
     if (line !== shown) console.error(`${((performance.now() - startedAtMs) / 1000).toFixed(1)} s ${line}`);
     shown = line;
-    await sleep(CLOSE_POLL_MS);
+    await pause(CLOSE_POLL_MS);
   }
 }
 
 function extendCommand(): Command {
-  return addCommonOptions(new Command("extend"))
+  const closesAt = new Option("--closes-at <time>", "like 2026-05-09T21:00:00Z");
+  return addNeeded(addCommonOptions(new Command("extend")), closesAt)
     .description("move an open contest's close to a later time")
     .argument("<contest>", "the contest's id")
-    .requiredOption("--closes-at <time>", "like 2026-05-09T21:00:00Z")
-    .addHelpText("after", "\nExample:\n  urna election extend song-1 --closes-at 2026-05-09T21:15:00Z")
+    .addHelpText("after", example("extend song-1 --closes-at 2026-05-09T21:15:00Z"))
     .action(async (contest: string, options: CommonOptions & { closesAt: string }) => {
       const urna = new Administration(resolveTarget(options));
       showContest(await urna.extend(contest, options.closesAt), options);
@@ -171,11 +186,13 @@ function extendCommand(): Command {
 }
 
 function voidCommand(): Command {
-  return addCommonOptions(new Command("void"))
+  return addNeeded(
+    addCommonOptions(new Command("void")),
+    new Option("--reason <words>", "shown to everybody"),
+  )
     .description("declare a contest without effect; its ballots stay provable")
     .argument("<contest>", "the contest's id")
-    .requiredOption("--reason <words>", "shown to everybody")
-    .addHelpText("after", '\nExample:\n  urna election void song-1 --reason "Brisa withdrew"')
+    .addHelpText("after", example('void song-1 --reason "Brisa withdrew"'))
     .action(async (contest: string, options: CommonOptions & { reason: string }) => {
       const urna = new Administration(resolveTarget(options));
       showContest(await urna.void(contest, options.reason), options);
@@ -186,13 +203,17 @@ function resultsCommand(): Command {
   return addCommonOptions(new Command("results"))
     .description("show a contest's results")
     .argument("<contest>", "the contest's id")
-    .addHelpText("after", "\nExample:\n  urna election results song-1")
+    .addHelpText("after", example("results song-1"))
     .action(async (contest: string, options: CommonOptions) => {
       const urna = new Administration(resolveTarget(options));
       const results = await urna.results(contest);
       if (options.json) console.log(JSON.stringify(results));
       else console.log(renderResults(await urna.contest(contest), results));
     });
+}
+
+function example(words: string): string {
+  return `\n${EXIT_HELP}\n\nExample:\n  urna election ${words}`;
 }
 
 function addCommonOptions(command: Command): Command {

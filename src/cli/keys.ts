@@ -9,7 +9,7 @@ import {
   writeSecretsFile,
 } from "../admission/secrets-file.ts";
 import { OPTIONS } from "../runtime/options.ts";
-import { CommandFailed } from "./failure.ts";
+import { CommandFailed, EXIT_HELP } from "./failure.ts";
 
 type KeysFlags = { secretsFile?: string; data: string; json?: boolean };
 
@@ -27,6 +27,12 @@ export function keysCommand(): Command {
     )
     .addHelpText("after", HELP);
 }
+
+const EXAMPLES: Record<string, string> = {
+  init: " --secrets-file secrets.json",
+  promote: " 1f0c9a3e",
+  retire: " 1f0c9a3e",
+};
 
 const KEY_ID = "the token key's id, as urna keys show prints it";
 
@@ -47,6 +53,7 @@ function keysAction(
     .addOption(OPTIONS.secretsFile())
     .addOption(OPTIONS.data())
     .option("--json", "print JSON, for machines")
+    .addHelpText("after", `\n${EXIT_HELP}\n\nExample:\n  urna keys ${name}${EXAMPLES[name] ?? ""}`)
     .action((...given: unknown[]) => {
       const command = given.at(-1) as Command;
       const { secretsFile, data, json } = command.opts<KeysFlags>();

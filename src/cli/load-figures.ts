@@ -15,28 +15,36 @@ export type LoadFigures = {
   durable: number;
   /** Ballots that may have been recorded without this client knowing. */
   unknown: number;
-  turnoutGrowth: number;
+  /** Ballots that never left this client: no connection could be made. */
+  notSent: number;
+  /** Null when it could not be read. */
+  turnoutGrowth: number | null;
   /** By status and code, while measuring. */
   answers: Record<string, number>;
   latencyMs: LatencyFigures;
-  /** Why the figures cannot be believed, or null. */
+  /** Why the run failed or its figures cannot be believed, or null. */
   fault: string | null;
 };
 
-export function loadFigures({ warmUp, measured }: LoadMeasurement, turnoutGrowth: number): LoadFigures {
+export function loadFigures(
+  { warmUp, measured }: LoadMeasurement,
+  turnoutGrowth: number | null,
+): LoadFigures {
   const sum = (of: (measurement: Measurement) => number) => of(warmUp) + of(measured);
   const durable = sum((measurement) => measurement.durable + measurement.durableLate);
   const unknown = sum((measurement) => measurement.unknown);
+  const notSent = sum((measurement) => measurement.notSent);
   const unproved = sum((measurement) => measurement.unproved);
   return {
     votesPerSecond: measured.clockMs > 0 ? Math.round((measured.durable / measured.clockMs) * 1000) : 0,
     seconds: Number((measured.clockMs / 1000).toFixed(3)),
     durable,
     unknown,
+    notSent,
     turnoutGrowth,
     answers: Object.fromEntries(measured.answers),
     latencyMs: latencyFigures(measured),
-    fault: faultOf({ durable, unknown, unproved, turnoutGrowth }),
+    fault: faultOf({ durable, unknown, notSent, unproved, turnoutGrowth, answers: warmUp.answers }),
   };
 }
 
@@ -51,30 +59,50 @@ export function latencyFigures({ latency }: Measurement): LatencyFigures {
   };
 }
 
-type Counted = { durable: number; unknown: number; unproved: number; turnoutGrowth: number };
+type Counted = Pick<LoadFigures, "durable" | "unknown" | "notSent" | "turnoutGrowth"> & {
+  unproved: number;
+  /** Also those before the clock ran. */
+  answers: ReadonlyMap<string, number>;
+};
 
-function faultOf({ durable, unknown, unproved, turnoutGrowth }: Counted): string | null {
-  if (unproved > 0) {
-    return `${thousands(unproved)} answers of 201 name no place in the ledger, or one that another receipt names`;
-  }
-  if (turnoutGrowth < durable || turnoutGrowth > durable + unknown) {
-    const unsure = unknown > 0 ? `, and ${thousands(unknown)} of unknown outcome` : "";
-    return (
-      `the turnout grew by ${thousands(turnoutGrowth)}, but there were ${thousands(durable)} durable ballots${unsure}; ` +
-      "did anybody else vote in this contest?"
-    );
-  }
-  return durable === 0 ? "no ballot was recorded: is the contest open?" : null;
+/** What is worst comes first. */
+function faultOf(counted: Counted): string | null {
+  const { durable, unknown, notSent, unproved } = counted;
+  const faults = [
+    unproved > 0 &&
+      `${thousands(unproved)} answers of 201 name no place in the ledger, or one that another receipt names`,
+    turnoutFault(counted),
+    unknown > 0 && `ballots of unknown outcome: ${thousands(unknown)}`,
+    notSent > 0 && `ballots that could not be sent, because connections failed: ${thousands(notSent)}`,
+    durable === 0 && `no ballot was recorded${answersInWords(counted.answers)}`,
+  ].filter((fault) => typeof fault === "string");
+  return faults.length === 0 ? null : faults.join("; ");
+}
+
+function answersInWords(answers: ReadonlyMap<string, number>): string {
+  if (answers.size === 0) return "";
+  return `; answered: ${[...answers].map(([answer, count]) => `${answer} (${thousands(count)})`).join(", ")}`;
+}
+
+function turnoutFault({ durable, unknown, turnoutGrowth }: Counted): string | false {
+  if (turnoutGrowth === null) return "the turnout can't be read any more";
+  if (turnoutGrowth >= durable && turnoutGrowth <= durable + unknown) return false;
+  const unsure = unknown > 0 ? `, and ${thousands(unknown)} of unknown outcome` : "";
+  return (
+    `the turnout grew by ${thousands(turnoutGrowth)}, but there were ${thousands(durable)} durable ballots${unsure}: ` +
+    "did anybody else vote in this contest?"
+  );
 }
 
 export function renderFigures(contest: string, figures: LoadFigures): string {
   const { p50, p90, p99, p999, max } = figures.latencyMs;
   const answers = Object.entries(figures.answers).map(([answer, count]) => `${answer}: ${thousands(count)}`);
+  const growth = figures.turnoutGrowth === null ? "not known" : `grew by ${thousands(figures.turnoutGrowth)}`;
   return [
     `${thousands(figures.votesPerSecond)} votes/s durable, over ${figures.seconds} s`,
     `latency ms  p50 ${p50}  p90 ${p90}  p99 ${p99}  p99.9 ${p999}  max ${max}`,
     `answers     ${answers.join("  ")}`,
-    `turnout     grew by ${thousands(figures.turnoutGrowth)}; durable ballots ${thousands(figures.durable)}, warm-up included`,
+    `turnout     ${growth}; durable ballots ${thousands(figures.durable)}, warm-up included`,
     `contest     ${contest}`,
   ].join("\n");
 }

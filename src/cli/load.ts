@@ -1,19 +1,19 @@
 /** `urna load`: generates load, and counts only ballots that are distinct and durable. */
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { Command, Option } from "commander";
-import { Administration } from "../client/administration.ts";
-import { VOTERS_PER_CALL_MAX } from "../client/contract.ts";
+import { Administration, CallFailed, type Target } from "../client/administration.ts";
 import { LoadGenerator, type Measurement } from "../client/load-generator.ts";
 import { type LoadMeasurement, measureLoad } from "../client/load-measurement.ts";
 import { Patience } from "../client/patience.ts";
 import { TokenStock } from "../client/token-stock.ts";
 import type { ContestAnswer } from "../election/answers.ts";
+import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
 import { wholeNumber } from "../runtime/options.ts";
 import { CommandFailed } from "./failure.ts";
 import { type LoadFigures, loadFigures, renderFigures, renderSecond } from "./load-figures.ts";
 import { Progress } from "./progress.ts";
-import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
+import { addTargetOptions, REACH_TIMEOUT_MS, resolveTarget, type TargetOptions } from "./target.ts";
 
 const OPTIONS = ["Alma", "Brisa", "Cielo", "Duna", "Estela"];
 const OPTIONS_MAX = 9;
@@ -21,6 +21,7 @@ const MINT_GIVE_UP_AFTER_MS = 30_000;
 /** Results follow the ledger within half a second; on a machine under load it may take much longer. */
 const RESULTS_DELAY_MS = 500;
 const TURNOUT_WAIT_MS = 15_000;
+const TURNOUT_GIVE_UP_AFTER_MS = 5_000;
 const TURNOUT_POLL_MS = 100;
 
 type LoadOptions = TargetOptions & {
@@ -65,6 +66,8 @@ Voter tokens are minted before the clock starts, or while it stands still. A bal
 its receipt names a place in the ledger that no other receipt names. At the end the contest's turnout must have grown
 by exactly the ballots counted; nobody else may vote in it meanwhile.
 
+Exit status: 0 measured, 1 failed, or ballots could not be sent, are of unknown outcome, or do not add up, 2 used wrongly.
+
 Examples:
   urna load
   urna load --connections 1000 --seconds 60 --rate 5000 --json`;
@@ -72,9 +75,10 @@ Examples:
 async function load(options: LoadOptions): Promise<void> {
   const target = resolveTarget(options);
   const urna = new Administration(target, new Patience(MINT_GIVE_UP_AFTER_MS));
+  await urna.reach(REACH_TIMEOUT_MS);
   const run = randomBytes(6).toString("hex");
   const contest =
-    options.contest === undefined ? await createContest(urna, run) : await urna.contest(options.contest);
+    options.contest === undefined ? await createContest(urna, run) : await openContest(urna, options.contest);
   const turnoutBefore = (await urna.results(contest.id)).turnout;
   const generator = new LoadGenerator({
     url: target.url,
@@ -98,8 +102,17 @@ async function load(options: LoadOptions): Promise<void> {
     secondPrinter(),
   );
   generator.close();
-  const turnout = await settledTurnout(urna, contest.id, turnoutBefore, load);
-  conclude(options, contest, loadFigures(load, turnout - turnoutBefore));
+  const turnout = await settledTurnout(target, contest.id, turnoutBefore, load);
+  const growth = turnout === null ? null : turnout - turnoutBefore;
+  conclude(options, contest, loadFigures(load, growth));
+}
+
+async function openContest(urna: Administration, id: string): Promise<ContestAnswer> {
+  const contest = await urna.contest(id);
+  if (contest.state === "open" && !contest.paused) return contest;
+  throw new CommandFailed(
+    `contest ${id} takes no ballots: it is ${contest.paused ? "paused" : contest.state}`,
+  );
 }
 
 async function createContest(urna: Administration, run: string): Promise<ContestAnswer> {
@@ -143,20 +156,29 @@ function secondPrinter(): (measured: Measurement) => void {
   };
 }
 
-/** The turnout once it has caught up with the ballots counted and had time to go beyond them, or the last one seen. */
+/**
+ * The turnout once it has caught up with the ballots counted and had time to go beyond them, or the last one seen. Null
+ * when the server does not tell it any more: the figures are shown all the same.
+ */
 async function settledTurnout(
-  urna: Administration,
+  target: Target,
   contest: string,
   before: number,
   { warmUp, measured }: LoadMeasurement,
-): Promise<number> {
+): Promise<number | null> {
+  const urna = new Administration(target, new Patience(TURNOUT_GIVE_UP_AFTER_MS));
   const durable = warmUp.durable + warmUp.durableLate + measured.durable + measured.durableLate;
   const giveUpAtMs = performance.now() + TURNOUT_WAIT_MS;
-  while ((await urna.results(contest)).turnout < before + durable && performance.now() < giveUpAtMs) {
-    await sleep(TURNOUT_POLL_MS);
+  try {
+    while ((await urna.results(contest)).turnout < before + durable && performance.now() < giveUpAtMs) {
+      await pause(TURNOUT_POLL_MS);
+    }
+    await pause(RESULTS_DELAY_MS);
+    return (await urna.results(contest)).turnout;
+  } catch (error) {
+    if (!(error instanceof CallFailed)) throw error;
+    return null;
   }
-  await sleep(RESULTS_DELAY_MS);
-  return (await urna.results(contest)).turnout;
 }
 
 function conclude(options: LoadOptions, contest: ContestAnswer, figures: LoadFigures): void {

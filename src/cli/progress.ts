@@ -31,46 +31,43 @@ export function duration(seconds: number): string {
 
 /** Writes to stderr, so that stdout carries results alone. */
 export class Progress {
-  readonly #label: string;
-  readonly #unit: string;
-  readonly #total: number;
-  readonly #startedAtMs = performance.now();
-  readonly #onTerminal = process.stderr.isTTY === true;
-  #shownAtMs = performance.now();
+  private readonly startedAtMs = performance.now();
+  private readonly onTerminal = process.stderr.isTTY === true;
+  private shownAtMs = performance.now();
 
-  constructor(label: string, total: number, unit: string) {
-    this.#label = label;
-    this.#total = total;
-    this.#unit = unit;
-  }
+  constructor(
+    private readonly label: string,
+    private readonly total: number,
+    private readonly unit: string,
+  ) {}
 
   /** Cheap enough to call for every single thing done. */
   update(done: number): void {
     const nowMs = performance.now();
-    if (nowMs - this.#shownAtMs < (this.#onTerminal ? TERMINAL_INTERVAL_MS : PLAIN_INTERVAL_MS)) return;
-    this.#shownAtMs = nowMs;
-    this.#show(done, nowMs);
+    if (nowMs - this.shownAtMs < (this.onTerminal ? TERMINAL_INTERVAL_MS : PLAIN_INTERVAL_MS)) return;
+    this.shownAtMs = nowMs;
+    this.show(done, nowMs);
   }
 
   /** A line of its own above the bar. */
   note(line: string): void {
-    process.stderr.write(this.#onTerminal ? `\r\x1b[K${line}\n` : `${line}\n`);
+    process.stderr.write(this.onTerminal ? `\r\x1b[K${line}\n` : `${line}\n`);
   }
 
   /** Shows the last state and leaves it standing. */
   finish(done: number): void {
-    this.#show(done, performance.now());
-    if (this.#onTerminal) process.stderr.write("\n");
+    this.show(done, performance.now());
+    if (this.onTerminal) process.stderr.write("\n");
   }
 
-  #show(done: number, nowMs: number): void {
+  private show(done: number, nowMs: number): void {
     const line = renderProgress({
-      label: this.#label,
+      label: this.label,
       done,
-      total: this.#total,
-      unit: this.#unit,
-      elapsedMs: nowMs - this.#startedAtMs,
+      total: this.total,
+      unit: this.unit,
+      elapsedMs: nowMs - this.startedAtMs,
     });
-    process.stderr.write(this.#onTerminal ? `\r\x1b[K${line}` : `${line}\n`);
+    process.stderr.write(this.onTerminal ? `\r\x1b[K${line}` : `${line}\n`);
   }
 }

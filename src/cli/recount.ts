@@ -6,10 +6,10 @@ import { type RecountProgress, type RecountReport, recount } from "../auditing/r
 import { Administration, CallFailed } from "../client/administration.ts";
 import { openForReading, PostgresRecountSource } from "../postgres/recount-source.ts";
 import { OPTIONS } from "../runtime/options.ts";
-import { CommandFailed, isBug } from "./failure.ts";
+import { CommandFailed, failureText } from "./failure.ts";
 import { Progress } from "./progress.ts";
 import { renderRecount } from "./recount-table.ts";
-import { readDevFile } from "./target.ts";
+import { readDevFile, serverAddress } from "./target.ts";
 
 const SESSION = { applicationName: "urna recount", connectTimeoutMs: 5_000, lockTimeoutMs: 30_000 };
 const EXIT_DIFFERS = 1;
@@ -56,7 +56,7 @@ async function runRecount(flags: RecountFlags): Promise<void> {
     console.log(flags.json ? JSON.stringify(jsonOf(report, from)) : renderRecount(report, from));
     if (!report.clean) process.exitCode = EXIT_DIFFERS;
   } catch (error) {
-    console.error(`urna: nothing was counted: ${isBug(error) ? error.stack : (error as Error).message}`);
+    console.error(`urna: nothing was counted: ${failureText(error)}`);
     process.exitCode = EXIT_IMPOSSIBLE;
   }
 }
@@ -72,7 +72,7 @@ function ledgerOf(flags: RecountFlags): { databaseUrl: string; url: string | und
     );
   }
   const ownUrl = dev?.databaseUrl === databaseUrl && isRunning(dev.pid) ? dev.url : undefined;
-  return { databaseUrl, url: flags.url ?? ownUrl };
+  return { databaseUrl, url: flags.url === undefined ? ownUrl : serverAddress(flags.url) };
 }
 
 function isRunning(pid: number): boolean {

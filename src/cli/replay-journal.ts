@@ -2,28 +2,31 @@
 import { closeSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
 import type { CastAnswer } from "../client/cast.ts";
 import type { Receipt } from "../election/receipt.ts";
+import { cannot } from "../runtime/file-fault.ts";
 import { CommandFailed } from "./failure.ts";
 
 /** One line of NDJSON. */
 export type JournalEntry = { row: number; voter: string; status: number; code?: string; receipt?: Receipt };
 
-export class Journal {
-  readonly #file: number;
-  /** The first receipt that each voter's ballot was answered with; null: answered, without one. */
-  readonly #firstReceipts: Map<string, Receipt | null>;
+const ENTRY_START = '{"row":';
 
-  private constructor(file: number, firstReceipts: Map<string, Receipt | null>) {
-    this.#file = file;
-    this.#firstReceipts = firstReceipts;
-  }
+export class Journal {
+  private constructor(
+    private readonly file: number,
+    /** The first receipt that each voter's ballot was answered with; null: answered, without one. */
+    private readonly firstReceipts: Map<string, Receipt | null>,
+  ) {}
 
   /** Reads what is there and appends to it. A last line without its end was being written when the run was killed. */
   static open(path: string): Journal {
-    const file = openSync(path, "a+", 0o600);
-    const text = readFileSync(path, "utf8");
+    const { file, text } = openFile(path);
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
-    return new Journal(file, firstReceiptsOf(path, whole));
+    const cut = text.slice(whole.length);
+    // Nothing is written to, and nothing cut off, a file that only a slip made a journal.
+    const firstReceipts = firstReceiptsOf(path, whole);
+    if (!cut.startsWith(ENTRY_START.slice(0, cut.length))) throw notAJournal(path, whole.split("\n").length);
+    if (cut !== "") truncateSync(path, Buffer.byteLength(whole));
+    return new Journal(file, firstReceipts);
   }
 
   /**
@@ -31,22 +34,34 @@ export class Journal {
    * killed right after has it.
    */
   keep(row: number, voter: string, answer: CastAnswer): string | null {
-    const first = this.#firstReceipts.get(voter) ?? null;
+    const first = this.firstReceipts.get(voter) ?? null;
     if (first !== null) return answerDifference(first, answer);
     if (answer.kind === "unresolved") return null;
     const receipt = answer.kind === "recorded" ? answer.receipt : null;
-    if (receipt === null && this.#firstReceipts.has(voter)) return null;
-    this.#firstReceipts.set(voter, receipt);
+    if (receipt === null && this.firstReceipts.has(voter)) return null;
+    this.firstReceipts.set(voter, receipt);
     const entry: JournalEntry = { row, voter, status: answer.status };
     if (answer.kind === "recorded") entry.receipt = answer.receipt;
     else entry.code = answer.code;
-    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
+    writeSync(this.file, `${JSON.stringify(entry)}\n`);
     return null;
   }
 
   close(): void {
-    closeSync(this.#file);
+    closeSync(this.file);
   }
+}
+
+function openFile(path: string): { file: number; text: string } {
+  try {
+    return { file: openSync(path, "a+", 0o600), text: readFileSync(path, "utf8") };
+  } catch (error) {
+    throw cannot("write", path, error);
+  }
+}
+
+function notAJournal(path: string, line: number): CommandFailed {
+  return new CommandFailed(`${path}, line ${line} is not a replay's: choose another --journal`);
 }
 
 function firstReceiptsOf(path: string, text: string): Map<string, Receipt | null> {
@@ -54,8 +69,7 @@ function firstReceiptsOf(path: string, text: string): Map<string, Receipt | null
   for (const [i, line] of text.split("\n").entries()) {
     if (line === "") continue;
     const entry = parseEntry(line);
-    if (entry === null)
-      throw new CommandFailed(`${path}, line ${i + 1} is not a replay's: choose another --journal`);
+    if (entry === null) throw notAJournal(path, i + 1);
     receipts.set(entry.voter, receipts.get(entry.voter) ?? entry.receipt ?? null);
   }
   return receipts;

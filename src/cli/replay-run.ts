@@ -127,42 +127,40 @@ async function mint(plan: ReplayPlan, chunk: RecordedChoice[]): Promise<ReadyBal
 
 /** Hands ballots to many takers while the next chunk is being made: at most two chunks are held. */
 class Supply {
-  readonly #chunks: AsyncGenerator<ReadyBallot[]>;
-  #chunk: ReadyBallot[] = [];
-  #taken = 0;
-  #ended = false;
-  #next: Promise<IteratorResult<ReadyBallot[]>>;
-  #refill: Promise<void> | null = null;
+  private chunk: ReadyBallot[] = [];
+  private taken = 0;
+  private ended = false;
+  private next: Promise<IteratorResult<ReadyBallot[]>>;
+  private refill: Promise<void> | null = null;
 
-  constructor(chunks: AsyncGenerator<ReadyBallot[]>) {
-    this.#chunks = chunks;
-    this.#next = this.#begin();
+  constructor(private readonly chunks: AsyncGenerator<ReadyBallot[]>) {
+    this.next = this.begin();
   }
 
   /** Null when there are no more. Throws when the next chunk could not be made. */
   async take(): Promise<ReadyBallot | null> {
-    while (this.#taken === this.#chunk.length) {
-      if (this.#ended) return null;
-      this.#refill ??= this.#takeNextChunk();
-      await this.#refill;
+    while (this.taken === this.chunk.length) {
+      if (this.ended) return null;
+      this.refill ??= this.takeNextChunk();
+      await this.refill;
     }
-    return this.#chunk[this.#taken++]!;
+    return this.chunk[this.taken++]!;
   }
 
-  async #takeNextChunk(): Promise<void> {
-    const next = await this.#next;
-    this.#refill = null;
+  private async takeNextChunk(): Promise<void> {
+    const next = await this.next;
+    this.refill = null;
     if (next.done) {
-      this.#ended = true;
+      this.ended = true;
       return;
     }
-    this.#chunk = next.value;
-    this.#taken = 0;
-    this.#next = this.#begin();
+    this.chunk = next.value;
+    this.taken = 0;
+    this.next = this.begin();
   }
 
-  #begin(): Promise<IteratorResult<ReadyBallot[]>> {
-    const next = this.#chunks.next();
+  private begin(): Promise<IteratorResult<ReadyBallot[]>> {
+    const next = this.chunks.next();
     // Whoever takes next learns of a failure; when nobody does, because of a stop, it is of no interest.
     next.catch(() => {});
     return next;

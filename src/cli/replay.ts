@@ -11,7 +11,7 @@ import { Progress, thousands } from "./progress.ts";
 import { BallotReader, namesOf, OVERVOTE, UNDERVOTE } from "./replay-ballots.ts";
 import { Journal } from "./replay-journal.ts";
 import { type ReplayCounts, runReplay } from "./replay-run.ts";
-import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
+import { addTargetOptions, REACH_TIMEOUT_MS, resolveTarget, type TargetOptions } from "./target.ts";
 
 const INTERRUPTED_EXIT_CODE = 130;
 
@@ -57,6 +57,8 @@ A choice "${UNDERVOTE}" is cast as a blank ballot, "${OVERVOTE}" as two selectio
 file again is safe: what was recorded before is answered with its first receipt. A replay that was interrupted
 goes on where it ended when it is run again.
 
+Exit status: 0 every ballot has its answer, 1 failed, or rows are malformed or refused, 2 used wrongly, ${INTERRUPTED_EXIT_CODE} interrupted.
+
 Examples:
   urna replay examples/minneapolis-2013-mayor/ballots.csv.gz
   urna replay records.csv --contest mayor --voter id --choice first --journal answers.ndjson`;
@@ -68,11 +70,12 @@ async function replay(file: string, options: ReplayOptions): Promise<void> {
   const urna = new Administration(target, patience);
   const columns = { voter: options.voter, choice: options.choice };
   const { records, titles } = await surveyFile(file, columns);
+  const journal = options.journal === undefined ? null : Journal.open(options.journal);
+  await urna.reach(REACH_TIMEOUT_MS);
   const contest =
     options.contest === undefined
       ? await createContest(urna, file, titles)
       : await urna.contest(options.contest);
-  const journal = options.journal === undefined ? null : Journal.open(options.journal);
   const progress = new Progress("casting", records, "ballots");
   const startedAtMs = performance.now();
   let answered = 0;
@@ -118,13 +121,18 @@ async function surveyFile(
 ): Promise<{ records: number; titles: string[] }> {
   const titles = new Set<string>();
   let records = 0;
+  let firstFault = "";
   for await (const rows of readVoteRecords(file, columns)) {
     for (const row of rows) {
-      if ("fault" in row) continue;
+      if ("fault" in row) {
+        firstFault ||= `; row ${row.row}: ${row.fault}`;
+        continue;
+      }
       records++;
       if (row.choice !== UNDERVOTE && row.choice !== OVERVOTE) titles.add(row.choice);
     }
   }
+  if (records === 0) throw new CommandFailed(`${file} has no record that could be cast${firstFault}`);
   return { records, titles: [...titles] };
 }
 

@@ -10,10 +10,15 @@ import {
 } from "../roles/separate.ts";
 import { OPTIONS } from "../runtime/options.ts";
 import { endAfter } from "./end-after.ts";
+import { addNeeded } from "./needed.ts";
 
 export function roleCommands(): Command[] {
   return [
-    roleCommand("gateway", "take ballots over HTTP and record them in the ledger")
+    roleCommand(
+      "gateway",
+      "take ballots over HTTP and record them in the ledger",
+      "--secrets-file gateway.json",
+    )
       .addOption(OPTIONS.secretsFile())
       .addOption(OPTIONS.lanes())
       .addOption(OPTIONS.overrideGate())
@@ -21,22 +26,37 @@ export function roleCommands(): Command[] {
     roleCommand(
       "results",
       "count what was recorded and show it live; serve the pages; verify receipts",
-    ).action((config: RoleConfig) => endAfter(runResults(config))),
-    roleCommand("admin", "run elections over HTTP, make closed contests final, keep the schema up to date")
+      "--port 8081",
+    )
+      .addHelpText("after", "\nA contest's figures, on the command line: urna election results <contest>")
+      .action((config: RoleConfig) => endAfter(runResults(config))),
+    addNeeded(
+      roleCommand(
+        "admin",
+        "run elections over HTTP, make closed contests final, keep the schema up to date",
+        "--secrets-file secrets.json",
+      ),
+      OPTIONS.adminToken(),
+    )
       .addOption(OPTIONS.secretsFile())
-      .addOption(OPTIONS.adminToken().makeOptionMandatory())
       .addOption(OPTIONS.drainMs())
       .action((config: AdminConfig) => endAfter(runAdmin(config))),
   ];
 }
 
-function roleCommand(name: string, description: string): Command {
-  return new Command(name)
+function roleCommand(name: string, description: string, flags: string): Command {
+  return addNeeded(new Command(name), OPTIONS.databaseUrl())
     .description(description)
     .addOption(OPTIONS.port())
     .addOption(OPTIONS.host("0.0.0.0"))
-    .addOption(OPTIONS.databaseUrl().makeOptionMandatory())
     .addOption(OPTIONS.deadlineMs())
     .addOption(OPTIONS.logFormat("json"))
-    .addOption(OPTIONS.logLevel());
+    .addOption(OPTIONS.logLevel())
+    .addHelpText("after", `${EXITS}\n\nExample:\n  urna ${name} --database-url ${DATABASE} ${flags}`);
 }
+
+const DATABASE = "postgres://urna@db1,db2/urna";
+const EXITS = `
+It runs until SIGINT or SIGTERM, and finishes what it has begun.
+
+Exit status: 0 stopped, 1 could not start or go on, 2 used wrongly.`;

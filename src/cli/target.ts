@@ -4,10 +4,14 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import type { Target } from "../client/administration.ts";
+import { cannot } from "../runtime/file-fault.ts";
 import { OPTIONS } from "../runtime/options.ts";
-import { CommandFailed } from "./failure.ts";
+import { CommandFailed, UsedWrongly } from "./failure.ts";
 
 export type TargetOptions = { url?: string; adminToken?: string; data: string };
+
+/** A command that is patient with a server must have met it once: nobody waits for a slip in an address. */
+export const REACH_TIMEOUT_MS = 2_000;
 
 /** Written by `urna dev` while it runs, readable by its owner only. */
 const devFile = z.object({ url: z.url(), adminToken: z.string(), databaseUrl: z.string(), pid: z.number() });
@@ -24,10 +28,7 @@ export function addTargetOptions(command: Command): Command {
  * Throws {@link CommandFailed} when there is no address.
  */
 export function resolveTarget(options: TargetOptions): Target {
-  const url = options.url?.replace(/\/+$/, "");
-  if (url !== undefined && !/^https?:\/\/[^/]/.test(url)) {
-    throw new CommandFailed(`--url (URNA_URL) is "${options.url}": it must be like http://127.0.0.1:8080`);
-  }
+  const url = options.url === undefined ? undefined : serverAddress(options.url);
   if (url !== undefined && options.adminToken !== undefined) return { url, adminToken: options.adminToken };
   const dev = readDevFile(options.data);
   if (dev !== null && options.adminToken === undefined && (url ?? dev.url) === dev.url) {
@@ -41,6 +42,15 @@ export function resolveTarget(options: TargetOptions): Target {
   );
 }
 
+/** The origin that --url names. Throws {@link UsedWrongly}: the contract's paths begin at the server's root. */
+export function serverAddress(url: string): string {
+  const { protocol, origin, href } = URL.canParse(url)
+    ? new URL(url)
+    : { protocol: "", origin: "", href: "" };
+  if (/^https?:$/.test(protocol) && href === `${origin}/`) return origin;
+  throw new UsedWrongly("--url (URNA_URL) must be like http://127.0.0.1:8080, with nothing behind the port");
+}
+
 /** What `urna dev` says about itself, or null when none left a file. */
 export function readDevFile(dataFolder: string): z.infer<typeof devFile> | null {
   const path = join(dataFolder, "dev.json");
@@ -49,11 +59,11 @@ export function readDevFile(dataFolder: string): z.infer<typeof devFile> | null 
     text = readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw new CommandFailed(`cannot read ${path}: ${(error as Error).message}`);
+    throw cannot("read", path, error);
   }
   try {
     const dev = devFile.parse(JSON.parse(text));
-    return { ...dev, url: dev.url.replace(/\/+$/, "") };
+    return { ...dev, url: serverAddress(dev.url) };
   } catch {
     throw new CommandFailed(
       `${path} is not what urna dev writes: start urna dev again, or set --url (URNA_URL)`,

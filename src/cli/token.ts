@@ -1,17 +1,19 @@
 /** `urna token`: mints voter tokens, one or a file of any size. */
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { VOTER_ID_BYTES_MAX } from "../admission/voter-id.ts";
 import { Administration } from "../client/administration.ts";
-import { VOTERS_PER_CALL_MAX } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
-import { CommandFailed } from "./failure.ts";
+import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
+import { cannot } from "../runtime/file-fault.ts";
+import { CommandFailed, EXIT_HELP, UsedWrongly } from "./failure.ts";
 import { type Line, readLines } from "./lines.ts";
+import { addNeeded } from "./needed.ts";
 import { Progress, thousands } from "./progress.ts";
-import { addTargetOptions, resolveTarget, type TargetOptions } from "./target.ts";
+import { readBytes } from "./read-file.ts";
+import { addTargetOptions, REACH_TIMEOUT_MS, resolveTarget, type TargetOptions } from "./target.ts";
 
-/** The contract's bound on a voter's id. */
-const VOTER_BYTES_MAX = 512;
 const GIVE_UP_AFTER_MS = 60_000;
 
 type MintOptions = TargetOptions & {
@@ -24,9 +26,9 @@ type MintOptions = TargetOptions & {
 };
 
 export function tokenCommand(): Command {
-  const mint = addTargetOptions(new Command("mint"))
+  const election = new Option("--election <id>", "the election's id");
+  const mint = addTargetOptions(addNeeded(new Command("mint"), election))
     .description("mint voter tokens for an election")
-    .requiredOption("--election <id>", "the election's id")
     .option("--voter <id>", "one voter: its token goes to stdout")
     .option("--voters <file>", "a file of voter ids, one a line")
     .option("--out <file>", "where to write voter<TAB>token, one a line, readable by its owner only")
@@ -41,8 +43,10 @@ export function tokenCommand(): Command {
 }
 
 const mintHelp = `
-A line that is not a voter id (empty, not UTF-8, longer than ${VOTER_BYTES_MAX} bytes, with a tab in it) is reported with its
+A line that is not a voter id (empty, not UTF-8, longer than ${VOTER_ID_BYTES_MAX} bytes, with a tab in it) is reported with its
 number and left out; the exit status is then 1. The file appears under its name only when it is complete.
+
+${EXIT_HELP}
 
 Examples:
   urna token mint --election song --voter alice@example.org
@@ -50,9 +54,9 @@ Examples:
 
 async function mintTokens(options: MintOptions): Promise<void> {
   const { election, voter, voters, out, expiresAt, json } = options;
-  if ((voter === undefined) === (voters === undefined)) throw new CommandFailed("say --voter or --voters");
+  if ((voter === undefined) === (voters === undefined)) throw new UsedWrongly("say --voter or --voters");
   if ((voters === undefined) !== (out === undefined)) {
-    throw new CommandFailed("--voters and --out belong together: where from, and where to");
+    throw new UsedWrongly("--voters and --out belong together: where from, and where to");
   }
   const target = resolveTarget(options);
   if (voter !== undefined) {
@@ -60,10 +64,12 @@ async function mintTokens(options: MintOptions): Promise<void> {
     console.log(json ? JSON.stringify({ voter, token }) : token);
     return;
   }
+  refuseExisting(out!);
+  const progress = new Progress("minting", sizeOf(voters!), "bytes");
   const urna = new Administration(target, new Patience(GIVE_UP_AFTER_MS));
-  const { minted, leftOut } = await mintFile(voters!, out!, (batch) =>
-    urna.mintVoterTokens(election, batch, expiresAt),
-  );
+  await urna.reach(REACH_TIMEOUT_MS);
+  const mint = (batch: string[]) => urna.mintVoterTokens(election, batch, expiresAt);
+  const { minted, leftOut } = await mintFile(voters!, out!, mint, progress);
   if (json) console.log(JSON.stringify({ minted, leftOut, out }));
   else
     console.log(
@@ -73,17 +79,14 @@ async function mintTokens(options: MintOptions): Promise<void> {
 }
 
 /** Writes beside `out` and renames at the end, so that a file of that name is always complete. */
-export async function mintFile(
+async function mintFile(
   voters: string,
   out: string,
   mint: (voters: string[]) => Promise<string[]>,
+  progress: Progress,
 ): Promise<{ minted: number; leftOut: number }> {
-  if (existsSync(out))
-    throw new CommandFailed(`${out} is there already: move it away, or choose another --out`);
-  const progress = new Progress("minting", statSync(voters).size, "bytes");
   const unfinished = `${out}.unfinished`;
-  await rm(unfinished, { force: true });
-  const file = await open(unfinished, "wx", 0o600);
+  const file = await openFresh(unfinished);
   try {
     const counts = await mintLines(voters, file, mint, progress);
     await file.sync();
@@ -97,6 +100,31 @@ export async function mintFile(
   }
 }
 
+/** Also a link that leads nowhere: renaming would replace it. */
+function refuseExisting(out: string): void {
+  if (lstatSync(out, { throwIfNoEntry: false }) === undefined) return;
+  throw new CommandFailed(`${out} is there already: move it away, or choose another --out`);
+}
+
+function sizeOf(voters: string): number {
+  try {
+    const stats = statSync(voters);
+    if (!stats.isDirectory()) return stats.size;
+  } catch (error) {
+    throw cannot("read", voters, error);
+  }
+  throw cannot("read", voters, { code: "EISDIR" });
+}
+
+async function openFresh(unfinished: string): Promise<FileHandle> {
+  try {
+    await rm(unfinished, { force: true });
+    return await open(unfinished, "wx", 0o600);
+  } catch (error) {
+    throw cannot("write", unfinished, error);
+  }
+}
+
 /** Calls of {@link VOTERS_PER_CALL_MAX}, one after the other. */
 async function mintLines(
   voters: string,
@@ -104,7 +132,13 @@ async function mintLines(
   mint: (voters: string[]) => Promise<string[]>,
   progress: Progress,
 ): Promise<{ minted: number; leftOut: number }> {
-  const source = createReadStream(voters);
+  let bytesRead = 0;
+  const counted = async function* () {
+    for await (const bytes of readBytes(voters)) {
+      bytesRead += bytes.length;
+      yield bytes;
+    }
+  };
   let minted = 0;
   let leftOut = 0;
   let batch: string[] = [];
@@ -113,9 +147,9 @@ async function mintLines(
     await file.appendFile(batch.map((voter, i) => `${voter}\t${tokens[i]}\n`).join(""));
     minted += batch.length;
     batch = [];
-    progress.update(source.bytesRead);
+    progress.update(bytesRead);
   };
-  for await (const lines of readLines(source, VOTER_BYTES_MAX)) {
+  for await (const lines of readLines(counted(), VOTER_ID_BYTES_MAX)) {
     for (const line of lines) {
       const fault = voterFault(line);
       if (fault !== null) {
@@ -126,7 +160,7 @@ async function mintLines(
     }
   }
   if (batch.length > 0) await mintBatch();
-  progress.finish(source.bytesRead);
+  progress.finish(bytesRead);
   return { minted, leftOut };
 }
 

@@ -11,56 +11,53 @@ const RUN_CHARACTERS = 16;
 
 /** Nonces that no other ballot of this run has, and that no other run draws. */
 export class NonceCounter {
-  readonly #run = randomBytes((RUN_CHARACTERS / 4) * 3).toString("base64url");
-  #count = 0;
+  private readonly run = randomBytes((RUN_CHARACTERS / 4) * 3).toString("base64url");
+  private count = 0;
 
   template(): string {
-    return `${this.#run}AAAAAA`;
+    return `${this.run}AAAAAA`;
   }
 
   /** Writes the counter's characters of a nonce that is at `at`. */
   writeNext(bytes: Uint8Array, at: number): void {
-    const count = this.#count++;
+    const count = this.count++;
     for (let i = 0; i < 5; i++) bytes[at + RUN_CHARACTERS + i] = BASE64URL[(count >>> (6 * i)) & 63]!;
   }
 }
 
 /** Not for concurrent use: one request's bytes are the next one's. Options are numbered with one digit here. */
 export class BallotTemplate {
-  readonly #origin: Origin;
-  readonly #contest: string;
-  readonly #nonces: NonceCounter;
-  #bytes: Buffer = Buffer.alloc(0);
-  #tokenLength = 0;
-  #tokenAt = 0;
-  #selectionAt = 0;
-  #nonceAt = 0;
+  private bytes: Buffer = Buffer.alloc(0);
+  private tokenLength = 0;
+  private tokenAt = 0;
+  private selectionAt = 0;
+  private nonceAt = 0;
 
-  constructor(origin: Origin, contest: string, nonces: NonceCounter) {
-    this.#origin = origin;
-    this.#contest = contest;
-    this.#nonces = nonces;
-  }
+  constructor(
+    private readonly origin: Origin,
+    private readonly contest: string,
+    private readonly nonces: NonceCounter,
+  ) {}
 
   /** The request's bytes, valid until the next call. */
   fill(token: Uint8Array, option: number): Uint8Array {
-    if (token.length !== this.#tokenLength) this.#build(token);
-    this.#bytes.set(token, this.#tokenAt);
-    this.#bytes[this.#selectionAt] = FIRST_OPTION + option - 1;
-    this.#nonces.writeNext(this.#bytes, this.#nonceAt);
-    return this.#bytes;
+    if (token.length !== this.tokenLength) this.build(token);
+    this.bytes.set(token, this.tokenAt);
+    this.bytes[this.selectionAt] = FIRST_OPTION + option - 1;
+    this.nonces.writeNext(this.bytes, this.nonceAt);
+    return this.bytes;
   }
 
-  #build(token: Uint8Array): void {
-    this.#bytes = ballotRequest(this.#origin, {
-      contest: this.#contest,
+  private build(token: Uint8Array): void {
+    this.bytes = ballotRequest(this.origin, {
+      contest: this.contest,
       token: "t".repeat(token.length),
       selections: [1],
-      nonce: this.#nonces.template(),
+      nonce: this.nonces.template(),
     });
-    this.#tokenLength = token.length;
-    this.#tokenAt = this.#bytes.indexOf("Bearer ") + "Bearer ".length;
-    this.#selectionAt = this.#bytes.lastIndexOf('"selections":[') + '"selections":['.length;
-    this.#nonceAt = this.#bytes.length - NONCE_CHARACTERS - '"}'.length;
+    this.tokenLength = token.length;
+    this.tokenAt = this.bytes.indexOf("Bearer ") + "Bearer ".length;
+    this.selectionAt = this.bytes.lastIndexOf('"selections":[') + '"selections":['.length;
+    this.nonceAt = this.bytes.length - NONCE_CHARACTERS - '"}'.length;
   }
 }

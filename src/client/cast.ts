@@ -21,45 +21,46 @@ export type Attempt =
 
 /** Not for concurrent use: one ballot at a time. */
 export class BallotCaster {
-  readonly #origin;
-  readonly #patience: Patience;
-  readonly #connection: Connection;
-  #settle: (attempt: Attempt) => void = () => {};
+  private readonly origin;
+  private readonly connection: Connection;
+  private settle: (attempt: Attempt) => void = () => {};
 
-  constructor(url: string, patience: Patience) {
-    this.#origin = originOf(url);
-    this.#patience = patience;
-    this.#connection = new Connection(this.#origin, {
-      answered: (response) => this.#settle(readAttempt(response)),
-      failed: (failure) => this.#settle(failedAttempt(failure)),
+  constructor(
+    url: string,
+    private readonly patience: Patience,
+  ) {
+    this.origin = originOf(url);
+    this.connection = new Connection(this.origin, {
+      answered: (response) => this.settle(readAttempt(response)),
+      failed: (failure) => this.settle(failedAttempt(failure)),
     });
   }
 
   /** Repeats the same selections and nonce while the answer is not final and the patience lasts. */
   async cast(ballot: BallotToCast): Promise<CastAnswer> {
-    const request = ballotRequest(this.#origin, ballot);
+    const request = ballotRequest(this.origin, ballot);
     let outcomeUnknown = false;
     for (let attempts = 1; ; attempts++) {
-      const attempt = await this.#send(request);
+      const attempt = await this.send(request);
       if (attempt.kind === "final") {
-        this.#patience.progressed();
+        this.patience.progressed();
         return finalAnswer(attempt.answer, outcomeUnknown);
       }
       outcomeUnknown ||= attempt.outcomeUnknown;
-      if (!(await this.#patience.pause(attempts, attempt.retryAfterMs))) {
+      if (!(await this.patience.pause(attempts, attempt.retryAfterMs))) {
         return { kind: "unresolved", outcomeUnknown, reason: attempt.reason };
       }
     }
   }
 
   close(): void {
-    this.#connection.close();
+    this.connection.close();
   }
 
-  #send(request: Buffer): Promise<Attempt> {
+  private send(request: Buffer): Promise<Attempt> {
     return new Promise((resolve) => {
-      this.#settle = resolve;
-      this.#connection.send(request);
+      this.settle = resolve;
+      this.connection.send(request);
     });
   }
 }

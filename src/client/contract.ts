@@ -13,6 +13,3 @@ export type ContestRequest = {
 };
 
 export type ElectionAnswer = { id: string; title: string };
-
-/** The contract's bound on the voters of one minting call. */
-export const VOTERS_PER_CALL_MAX = 10_000;

@@ -8,33 +8,25 @@ const OCTAVES_MAX = 26;
 
 /** Values are milliseconds, kept to a microsecond or within 0.8 %, whichever is more. */
 export class LatencyHistogram {
-  readonly #counts = new Float64Array((OCTAVES_MAX - STEP_BITS + 1) * STEPS);
-  #count = 0;
-  #maxMs = 0;
-
-  get count(): number {
-    return this.#count;
-  }
-
-  get maxMs(): number {
-    return this.#maxMs;
-  }
+  private readonly counts = new Float64Array((OCTAVES_MAX - STEP_BITS + 1) * STEPS);
+  count = 0;
+  maxMs = 0;
 
   record(milliseconds: number): void {
-    this.#counts[bucketOf(milliseconds * 1000)]!++;
-    this.#count++;
-    if (milliseconds > this.#maxMs) this.#maxMs = milliseconds;
+    this.counts[bucketOf(milliseconds * 1000)]!++;
+    this.count++;
+    if (milliseconds > this.maxMs) this.maxMs = milliseconds;
   }
 
   /** The value that this share (0 to 1) of the recorded values does not exceed; 0 when there are none. */
   percentileMs(share: number): number {
-    const rank = Math.max(1, Math.ceil(share * this.#count));
+    const rank = Math.max(1, Math.ceil(share * this.count));
     let seen = 0;
-    for (let bucket = 0; bucket < this.#counts.length; bucket++) {
-      seen += this.#counts[bucket]!;
-      if (seen >= rank) return Math.min(highestIn(bucket) / 1000, this.#maxMs);
+    for (let bucket = 0; bucket < this.counts.length; bucket++) {
+      seen += this.counts[bucket]!;
+      if (seen >= rank) return Math.min(highestIn(bucket) / 1000, this.maxMs);
     }
-    return this.#maxMs;
+    return this.maxMs;
   }
 }
 

@@ -29,6 +29,8 @@ export class Measurement {
   unproved = 0;
   /** Ballots without an answer, and with one that does not tell: each may have been recorded or not. */
   unknown = 0;
+  /** Ballots that no connection could be made for. */
+  notSent = 0;
   /** By status and code; `no answer` too. */
   readonly answers = new Map<string, number>();
   /** Of every answered ballot while the clock ran. */
@@ -48,149 +50,148 @@ type Caster = { connection: Connection; template: BallotTemplate; startedAtMs: n
 
 /** One round at a time; the connections stay open between rounds. Every ballot is sent once and never repeated. */
 export class LoadGenerator {
-  readonly #plan: LoadPlan;
-  readonly #casters: Caster[];
+  private readonly casters: Caster[];
   /** Casters that wait for a ballot to fall due; only with a fixed rate. */
-  readonly #idle: Caster[] = [];
-  readonly #places = new PlaceSet();
-  #stock: TokenStock | null = null;
-  #measurement = new Measurement();
-  #round = 0;
-  #clockRuns = false;
-  #startedAtMs = 0;
-  #begun = 0;
-  #inFlight = 0;
-  #finish: () => void = () => {};
+  private readonly idle: Caster[] = [];
+  private readonly places = new PlaceSet();
+  private stock: TokenStock | null = null;
+  private measurement = new Measurement();
+  private round = 0;
+  private clockRuns = false;
+  private startedAtMs = 0;
+  private begun = 0;
+  private inFlight = 0;
+  private finish: () => void = () => {};
 
-  constructor(plan: LoadPlan) {
-    this.#plan = plan;
+  constructor(private readonly plan: LoadPlan) {
     const origin = originOf(plan.url);
     const nonces = new NonceCounter();
-    this.#casters = Array.from({ length: plan.connections }, () => this.#newCaster(origin, nonces));
+    this.casters = Array.from({ length: plan.connections }, () => this.newCaster(origin, nonces));
   }
 
   /** Runs the clock until the time is up or the tokens are gone, and resolves when no ballot is in flight. */
   async run(stock: TokenStock, durationMs: number, measurement: Measurement): Promise<void> {
     const finished = new Promise<void>((resolve) => {
-      this.#finish = resolve;
+      this.finish = resolve;
     });
-    this.#stock = stock;
-    this.#measurement = measurement;
-    this.#round++;
-    this.#begun = 0;
-    this.#clockRuns = true;
-    this.#startedAtMs = performance.now();
-    const clock = setTimeout(() => this.#stopClock(), durationMs);
-    const pace = this.#plan.ratePerSecond === null ? null : setInterval(() => this.#castDue(), PACE_MS);
-    this.#idle.length = 0;
-    for (const caster of this.#casters) this.#ready(caster);
+    this.stock = stock;
+    this.measurement = measurement;
+    this.round++;
+    this.begun = 0;
+    this.clockRuns = true;
+    this.startedAtMs = performance.now();
+    const clock = setTimeout(() => this.stopClock(), durationMs);
+    const pace = this.plan.ratePerSecond === null ? null : setInterval(() => this.castDue(), PACE_MS);
+    this.idle.length = 0;
+    for (const caster of this.casters) this.ready(caster);
     await finished;
     clearTimeout(clock);
     if (pace !== null) clearInterval(pace);
   }
 
   close(): void {
-    for (const { connection } of this.#casters) connection.close();
+    for (const { connection } of this.casters) connection.close();
   }
 
-  #newCaster(origin: Origin, nonces: NonceCounter): Caster {
+  private newCaster(origin: Origin, nonces: NonceCounter): Caster {
     const caster: Caster = {
       connection: new Connection(origin, {
-        answered: (response) => this.#answered(caster, response),
-        failed: (failure) => this.#failed(caster, failure),
+        answered: (response) => this.answered(caster, response),
+        failed: (failure) => this.failed(caster, failure),
       }),
-      template: new BallotTemplate(origin, this.#plan.contest, nonces),
+      template: new BallotTemplate(origin, this.plan.contest, nonces),
       startedAtMs: 0,
     };
     return caster;
   }
 
-  #ready(caster: Caster): void {
-    if (!this.#clockRuns) {
-      if (this.#inFlight === 0) this.#finish();
-    } else if (this.#plan.ratePerSecond === null) {
-      this.#cast(caster, performance.now());
+  private ready(caster: Caster): void {
+    if (!this.clockRuns) {
+      if (this.inFlight === 0) this.finish();
+    } else if (this.plan.ratePerSecond === null) {
+      this.cast(caster, performance.now());
     } else {
-      this.#idle.push(caster);
-      this.#castDue();
+      this.idle.push(caster);
+      this.castDue();
     }
   }
 
   /** A ballot's time runs from when it was due, also when no connection was free then. */
-  #castDue(): void {
-    const intervalMs = 1000 / this.#plan.ratePerSecond!;
-    while (this.#clockRuns && this.#idle.length > 0) {
-      const dueAtMs = this.#startedAtMs + this.#begun * intervalMs;
+  private castDue(): void {
+    const intervalMs = 1000 / this.plan.ratePerSecond!;
+    while (this.clockRuns && this.idle.length > 0) {
+      const dueAtMs = this.startedAtMs + this.begun * intervalMs;
       if (dueAtMs > performance.now()) return;
-      this.#cast(this.#idle.shift()!, dueAtMs);
+      this.cast(this.idle.shift()!, dueAtMs);
     }
   }
 
-  #cast(caster: Caster, startedAtMs: number): void {
-    const token = this.#stock!.take();
+  private cast(caster: Caster, startedAtMs: number): void {
+    const token = this.stock!.take();
     if (token === null) {
-      this.#stopClock();
+      this.stopClock();
       return;
     }
     caster.startedAtMs = startedAtMs;
-    this.#inFlight++;
-    caster.connection.send(caster.template.fill(token, (this.#begun++ % this.#plan.options) + 1));
+    this.inFlight++;
+    caster.connection.send(caster.template.fill(token, (this.begun++ % this.plan.options) + 1));
   }
 
-  #answered(caster: Caster, response: ResponseReader): void {
-    this.#inFlight--;
-    if (this.#clockRuns) this.#measurement.latency.record(performance.now() - caster.startedAtMs);
+  private answered(caster: Caster, response: ResponseReader): void {
+    this.inFlight--;
+    if (this.clockRuns) this.measurement.latency.record(performance.now() - caster.startedAtMs);
     if (response.status === 201) {
-      this.#judge(response);
-      this.#ready(caster);
+      this.judge(response);
+      this.ready(caster);
       return;
     }
     const code = parseProblem(response.body.toString())?.code ?? "";
-    this.#measurement.count(`${response.status} ${code}`.trimEnd());
-    if (response.status >= 500 && code !== "not_recorded") this.#measurement.unknown++;
-    if (response.status === 429 || response.status >= 500) this.#rest(caster, response.retryAfter);
-    else this.#ready(caster);
+    this.measurement.count(`${response.status} ${code}`.trimEnd());
+    if (response.status >= 500 && code !== "not_recorded") this.measurement.unknown++;
+    if (response.status === 429 || response.status >= 500) this.rest(caster, response.retryAfter);
+    else this.ready(caster);
   }
 
-  #judge(response: ResponseReader): void {
-    const measurement = this.#measurement;
+  private judge(response: ResponseReader): void {
+    const measurement = this.measurement;
     measurement.count("201");
-    if (this.#plan.evidence === "receipt") {
+    if (this.plan.evidence === "receipt") {
       const place = PLACE.exec(response.body.toString("latin1"));
-      if (place === null || !this.#places.add(Number(place[1]), Number(place[2]), Number(place[3]))) {
+      if (place === null || !this.places.add(Number(place[1]), Number(place[2]), Number(place[3]))) {
         measurement.unproved++;
         return;
       }
     }
-    if (this.#clockRuns) measurement.durable++;
+    if (this.clockRuns) measurement.durable++;
     else measurement.durableLate++;
   }
 
-  #failed(caster: Caster, { sent, reason }: ExchangeFailure): void {
-    this.#inFlight--;
-    this.#measurement.count(sent ? "no answer" : `not sent: ${reason}`);
-    if (sent) this.#measurement.unknown++;
-    this.#rest(caster, null);
+  private failed(caster: Caster, { sent, reason }: ExchangeFailure): void {
+    this.inFlight--;
+    this.measurement.count(sent ? "no answer" : `not sent: ${reason}`);
+    if (sent) this.measurement.unknown++;
+    else this.measurement.notSent++;
+    this.rest(caster, null);
   }
 
   /** A server that is not well is asked again after a moment. */
-  #rest(caster: Caster, retryAfter: string | null): void {
-    if (!this.#clockRuns) {
-      this.#ready(caster);
+  private rest(caster: Caster, retryAfter: string | null): void {
+    if (!this.clockRuns) {
+      this.ready(caster);
       return;
     }
     const restMs = Math.min(parseRetryAfterMs(retryAfter, Date.now()) ?? REST_MS, REST_MS_MAX);
-    const round = this.#round;
+    const round = this.round;
     setTimeout(() => {
       // The next round has started every caster anew.
-      if (this.#clockRuns && round === this.#round) this.#ready(caster);
+      if (this.clockRuns && round === this.round) this.ready(caster);
     }, restMs);
   }
 
-  #stopClock(): void {
-    if (!this.#clockRuns) return;
-    this.#clockRuns = false;
-    this.#measurement.clockMs += performance.now() - this.#startedAtMs;
-    if (this.#inFlight === 0) this.#finish();
+  private stopClock(): void {
+    if (!this.clockRuns) return;
+    this.clockRuns = false;
+    this.measurement.clockMs += performance.now() - this.startedAtMs;
+    if (this.inFlight === 0) this.finish();
   }
 }

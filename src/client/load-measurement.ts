@@ -12,7 +12,8 @@ export type LoadMeasurement = { warmUp: Measurement; measured: Measurement };
 
 /**
  * The clock stands still while `mint` works, so that minting takes nothing from what is measured: a run that needs
- * more tokens than are held at a time is measured in rounds. Ends early when a round got no answer at all.
+ * more tokens than are held at a time is measured in rounds. Ends early when the warm-up recorded nothing, or a
+ * round got no answer at all.
  */
 export async function measureLoad(
   generator: LoadGenerator,
@@ -25,6 +26,8 @@ export async function measureLoad(
   const warmUpTokens = Math.min(WARM_UP_TOKENS, ratePerSecond ?? WARM_UP_TOKENS);
   await generator.run(await mint(warmUpTokens), WARM_UP_MS, warmUp);
   const measured = new Measurement();
+  // A contest that takes no ballots would be measured for nothing.
+  if (warmUp.durable + warmUp.durableLate === 0) return { warmUp, measured };
   while (measured.clockMs < durationMs) {
     const remainingMs = durationMs - measured.clockMs;
     const stock = await mint(tokensFor(remainingMs, ratePerSecond, warmUp));

@@ -4,14 +4,14 @@ const FIRST_BYTES = 64;
 
 /** A bit a place: 100 million receipts fit in memory. */
 export class PlaceSet {
-  readonly #blocksByStream = new Map<number, Map<number, Uint8Array>>();
+  private readonly blocksByStream = new Map<number, Map<number, Uint8Array>>();
 
   /** True when the place was not there before. */
   add(stream: number, seq: number, index: number): boolean {
-    let blocks = this.#blocksByStream.get(stream);
+    let blocks = this.blocksByStream.get(stream);
     if (blocks === undefined) {
       blocks = new Map();
-      this.#blocksByStream.set(stream, blocks);
+      this.blocksByStream.set(stream, blocks);
     }
     const byte = index >>> 3;
     let bits = blocks.get(seq);

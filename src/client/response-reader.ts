@@ -21,69 +21,69 @@ export class ResponseReader {
   /** Valid until the next {@link reset}. */
   body: Buffer = EMPTY;
 
-  #received: Buffer = EMPTY;
-  #bodyStart = 0;
-  #bodyBytes: number | "chunked" | null = null;
+  private received: Buffer = EMPTY;
+  private bodyStart = 0;
+  private bodyBytes: number | "chunked" | null = null;
 
   reset(): void {
     this.status = 0;
     this.keepAlive = true;
     this.retryAfter = null;
     this.body = EMPTY;
-    this.#received = EMPTY;
-    this.#bodyStart = 0;
-    this.#bodyBytes = null;
+    this.received = EMPTY;
+    this.bodyStart = 0;
+    this.bodyBytes = null;
   }
 
   /** Takes the next bytes; true once the response is whole. Throws {@link UnreadableResponse}. */
   feed(chunk: Buffer): boolean {
-    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
-    if (this.#bodyStart === 0 && !this.#readHead()) return false;
-    return this.#bodyBytes === "chunked" ? this.#readChunkedBody() : this.#readBody(this.#bodyBytes!);
+    this.received = this.received.length === 0 ? chunk : Buffer.concat([this.received, chunk]);
+    if (this.bodyStart === 0 && !this.readHead()) return false;
+    return this.bodyBytes === "chunked" ? this.readChunkedBody() : this.readBody(this.bodyBytes!);
   }
 
-  #readHead(): boolean {
-    const end = this.#received.indexOf(HEAD_END);
+  private readHead(): boolean {
+    const end = this.received.indexOf(HEAD_END);
     if (end === -1) {
-      if (this.#received.length > HEAD_BYTES_MAX) throw new UnreadableResponse("its head is too long");
+      if (this.received.length > HEAD_BYTES_MAX) throw new UnreadableResponse("its head is too long");
       return false;
     }
-    this.#readStatusLine();
-    let lineStart = this.#received.indexOf(10) + 1;
+    this.readStatusLine();
+    let lineStart = this.received.indexOf(10) + 1;
     while (lineStart < end) {
       let lineEnd = lineStart;
-      while (this.#received[lineEnd] !== 13) lineEnd++;
-      this.#readField(lineStart, lineEnd);
+      while (this.received[lineEnd] !== 13) lineEnd++;
+      this.readField(lineStart, lineEnd);
       lineStart = lineEnd + 2;
     }
-    if (this.status === 204 || this.status === 304) this.#bodyBytes = 0;
-    if (this.#bodyBytes === null) throw new UnreadableResponse("it does not say how long its body is");
-    this.#bodyStart = end + HEAD_END.length;
+    if (this.status === 204 || this.status === 304) this.bodyBytes = 0;
+    if (this.bodyBytes === null) throw new UnreadableResponse("it does not say how long its body is");
+    this.bodyStart = end + HEAD_END.length;
     return true;
   }
 
   /** `HTTP/1.1 201 Created`: the status is at a fixed place. */
-  #readStatusLine(): void {
-    const start = this.#received.toString("latin1", 0, 12);
+  private readStatusLine(): void {
+    const start = this.received.toString("latin1", 0, 12);
     if (!/^HTTP\/1\.[01] [1-5]\d\d$/.test(start)) throw new UnreadableResponse("it is not HTTP/1.1");
     this.status = Number(start.slice(9));
   }
 
   /** Only names that begin with c, r or t matter here; the others are not even decoded. */
-  #readField(start: number, end: number): void {
-    const first = this.#received[start]! | 0x20;
+  private readField(start: number, end: number): void {
+    const first = this.received[start]! | 0x20;
     if (first !== 0x63 && first !== 0x72 && first !== 0x74) return;
-    const line = this.#received.toString("latin1", start, end);
+    const line = this.received.toString("latin1", start, end);
     const colon = line.indexOf(":");
     const value = line.slice(colon + 1).trim();
     switch (line.slice(0, colon).toLowerCase()) {
       case "content-length":
         if (!/^\d+$/.test(value)) throw new UnreadableResponse("its Content-Length is not a number");
-        this.#bodyBytes ??= Number(value);
+        this.bodyBytes ??= Number(value);
         break;
       case "transfer-encoding":
         if (value.toLowerCase() !== "chunked") throw new UnreadableResponse(`its body is sent as ${value}`);
-        this.#bodyBytes = "chunked";
+        this.bodyBytes = "chunked";
         break;
       case "connection":
         if (value.toLowerCase() === "close") this.keepAlive = false;
@@ -94,36 +94,36 @@ export class ResponseReader {
     }
   }
 
-  #readBody(bytes: number): boolean {
+  private readBody(bytes: number): boolean {
     if (bytes > BODY_BYTES_MAX) throw new UnreadableResponse("its body is too long");
-    const end = this.#bodyStart + bytes;
-    if (this.#received.length < end) return false;
-    if (this.#received.length > end) throw new UnreadableResponse("more follows than was asked for");
-    this.body = this.#received.subarray(this.#bodyStart, end);
+    const end = this.bodyStart + bytes;
+    if (this.received.length < end) return false;
+    if (this.received.length > end) throw new UnreadableResponse("more follows than was asked for");
+    this.body = this.received.subarray(this.bodyStart, end);
     return true;
   }
 
   /** Starts over with every piece: bodies in chunks are rare here, and bounded. */
-  #readChunkedBody(): boolean {
-    if (this.#received.length > this.#bodyStart + 2 * BODY_BYTES_MAX) {
+  private readChunkedBody(): boolean {
+    if (this.received.length > this.bodyStart + 2 * BODY_BYTES_MAX) {
       throw new UnreadableResponse("its body is too long");
     }
     const pieces: Buffer[] = [];
-    let at = this.#bodyStart;
+    let at = this.bodyStart;
     for (;;) {
-      const sizeEnd = this.#received.indexOf("\r\n", at);
+      const sizeEnd = this.received.indexOf("\r\n", at);
       if (sizeEnd === -1) return false;
-      const size = Number.parseInt(this.#received.toString("latin1", at, sizeEnd), 16);
+      const size = Number.parseInt(this.received.toString("latin1", at, sizeEnd), 16);
       if (Number.isNaN(size)) throw new UnreadableResponse("a chunk of its body has no size");
       const start = sizeEnd + 2;
       if (size === 0) {
         // Trailers are not asked for, so that the last chunk is followed by the empty line.
-        if (this.#received.length < start + 2) return false;
+        if (this.received.length < start + 2) return false;
         this.body = Buffer.concat(pieces);
         return true;
       }
-      if (this.#received.length < start + size + 2) return false;
-      pieces.push(this.#received.subarray(start, start + size));
+      if (this.received.length < start + size + 2) return false;
+      pieces.push(this.received.subarray(start, start + size));
       at = start + size + 2;
     }
   }

@@ -4,9 +4,9 @@
 type Chunk = { bytes: Buffer; ends: Uint32Array };
 
 export class TokenStock {
-  readonly #chunks: Chunk[] = [];
+  private readonly chunks: Chunk[] = [];
   /** Of the last chunk, which is the one that tokens are taken from. */
-  #taken = 0;
+  private taken = 0;
 
   add(tokens: readonly string[]): void {
     const ends = new Uint32Array(tokens.length);
@@ -15,19 +15,19 @@ export class TokenStock {
       end += token.length;
       ends[i] = end;
     }
-    this.#chunks.unshift({ bytes: Buffer.from(tokens.join(""), "latin1"), ends });
+    this.chunks.unshift({ bytes: Buffer.from(tokens.join(""), "latin1"), ends });
   }
 
   /** Null when there are no more. */
   take(): Uint8Array | null {
-    const chunk = this.#chunks.at(-1);
+    const chunk = this.chunks.at(-1);
     if (chunk === undefined) return null;
-    if (this.#taken === chunk.ends.length) {
-      this.#chunks.pop();
-      this.#taken = 0;
+    if (this.taken === chunk.ends.length) {
+      this.chunks.pop();
+      this.taken = 0;
       return this.take();
     }
-    const start = this.#taken === 0 ? 0 : chunk.ends[this.#taken - 1]!;
-    return chunk.bytes.subarray(start, chunk.ends[this.#taken++]!);
+    const start = this.taken === 0 ? 0 : chunk.ends[this.taken - 1]!;
+    return chunk.bytes.subarray(start, chunk.ends[this.taken++]!);
   }
 }

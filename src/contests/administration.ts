@@ -7,6 +7,7 @@ import type { Election } from "../election/election.ts";
 import { isUuid } from "../election/public-id.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
+import { noSuchContest } from "./find-contest.ts";
 import type { ContestStore } from "./store.ts";
 import { announceAgain, type Transition, type TransitionClock } from "./transitions.ts";
 
@@ -107,7 +108,7 @@ export class Administration {
       announcesClose = "change" in decision && decision.change.closesAtMs !== undefined;
       return decision;
     });
-    if (result === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
+    if (result === null) throw noSuchContest(id);
     if ("refused" in result) throw new Problem("contest_state", `contest ${id}: ${result.refused}`);
     // Gateways that could not know of the close in time went on taking ballots: they count, as all that came as late.
     // Nobody was refused meanwhile, for until the seal nobody is.

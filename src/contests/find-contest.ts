@@ -13,6 +13,11 @@ export async function findContest(directory: ContestDirectory, id: string): Prom
   } catch (error) {
     throw new Problem("not_available", "the ledger does not answer now", { cause: error });
   }
-  if (contest === null) throw new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
+  if (contest === null) throw noSuchContest(id);
   return contest;
+}
+
+/** The id is what somebody typed: shown, and no more of it than an id may have. */
+export function noSuchContest(id: string): Problem {
+  return new Problem("no_such_contest", `there is no contest ${id.slice(0, 64)}`);
 }

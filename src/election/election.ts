@@ -10,3 +10,6 @@ export type Election = {
   /** Origins of other sites whose pages may cast ballots and read results (CORS). */
   allowedOrigins: string[];
 };
+
+/** How many voters' tokens one call mints at most. */
+export const VOTERS_PER_CALL_MAX = 10_000;

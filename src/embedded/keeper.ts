@@ -7,7 +7,7 @@
  * replaced at once.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Log } from "./log.ts";
 import { KEEPER_NAME, signal } from "./processes.ts";
 import { serverEnvironment } from "./server-user.ts";
@@ -39,67 +39,66 @@ const RESTART_DELAY_MS = 100;
 const END_TIMEOUT_MS = 5000;
 
 export class Keeper implements AsyncDisposable {
-  readonly #folder: string;
-  readonly #log: Log;
   /** Owned by guard(). */
-  readonly #pids = new Map<NodeName, number>();
-  /** Owned by #start(). */
-  #process: ChildProcess;
-  #closing = false;
+  private readonly pids = new Map<NodeName, number>();
+  /** Owned by start(). */
+  private process: ChildProcess;
+  private closing = false;
 
   /** `folder` becomes the keeper's working directory: by that it is found if it outlives a killed Urna. */
-  constructor(folder: string, log: Log) {
-    this.#folder = folder;
-    this.#log = log;
-    this.#process = this.#start();
+  constructor(
+    private readonly folder: string,
+    private readonly log: Log,
+  ) {
+    this.process = this.start();
   }
 
   get pid(): number | undefined {
-    return this.#process.pid;
+    return this.process.pid;
   }
 
   /** Resolves when the pid is in the pipe: from then on Urna may die. `undefined`: nothing to guard there now. */
   guard(node: NodeName, pid: number | undefined): Promise<void> {
-    if (pid === undefined) this.#pids.delete(node);
-    else this.#pids.set(node, pid);
-    return this.#tell();
+    if (pid === undefined) this.pids.delete(node);
+    else this.pids.set(node, pid);
+    return this.tell();
   }
 
-  #tell(): Promise<void> {
-    const pids = [this.#pids.get("primary"), this.#pids.get("standby")].filter((pid) => pid !== undefined);
+  private tell(): Promise<void> {
+    const pids = [this.pids.get("primary"), this.pids.get("standby")].filter((pid) => pid !== undefined);
     // A keeper that is gone is being replaced, and its successor is told everything.
-    const { stdin } = this.#process;
+    const { stdin } = this.process;
     return new Promise((resolve) =>
       stdin ? stdin.write(`${pids.join(" ")}\n`, () => resolve()) : resolve(),
     );
   }
 
-  #start(): ChildProcess {
+  private start(): ChildProcess {
     const keeper = spawn("/bin/sh", ["-c", SCRIPT, KEEPER_NAME], {
-      cwd: this.#folder,
+      cwd: this.folder,
       detached: true,
       env: serverEnvironment(),
       stdio: ["pipe", "ignore", "ignore"],
     });
     keeper.stdin?.on("error", () => {});
-    keeper.on("error", (error) => this.#log.error({ err: error }, "cannot start the keeper of PostgreSQL"));
-    keeper.once("close", () => void this.#replace());
+    keeper.on("error", (error) => this.log.error({ err: error }, "cannot start the keeper of PostgreSQL"));
+    keeper.once("close", () => void this.replace());
     return keeper;
   }
 
-  async #replace(): Promise<void> {
-    if (this.#closing) return;
-    this.#log.warn({}, "the keeper of PostgreSQL ended; starting another");
-    await delay(RESTART_DELAY_MS);
-    if (this.#closing) return;
-    this.#process = this.#start();
-    await this.#tell();
+  private async replace(): Promise<void> {
+    if (this.closing) return;
+    this.log.warn({}, "the keeper of PostgreSQL ended; starting another");
+    await pause(RESTART_DELAY_MS);
+    if (this.closing) return;
+    this.process = this.start();
+    await this.tell();
   }
 
   /** To be called when the postmasters are down. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing = true;
-    const keeper = this.#process;
+    this.closing = true;
+    const keeper = this.process;
     if (keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => keeper.once("exit", () => resolve()));
     keeper.stdin?.end();

@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, createReadStream, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { errnoOf } from "./errors.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Log } from "./log.ts";
@@ -50,55 +50,48 @@ export type SupervisedNodeOptions = {
 type Supervision = { stopping: AbortController; ended: Promise<void> };
 
 export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
-  readonly #options: SupervisedNodeOptions;
   /** Owned by start() and stop(). */
-  #supervision: Supervision | undefined;
-  /** Owned by #runOnce(). */
-  #postmaster: ChildProcess | undefined;
-  /** How often the postmaster ended by itself since start(); owned by #supervise(). */
-  #failures = 0;
-  /** Where this start's lines begin in the log; owned by start() and #openLog(). */
-  #logStart = 0;
+  private supervision: Supervision | undefined;
+  /** Owned by runOnce(). */
+  private postmaster: ChildProcess | undefined;
+  /** How often the postmaster ended by itself since start(); owned by supervise(). */
+  failures = 0;
+  /** Where this start's lines begin in the log; owned by start() and openLog(). */
+  private logStart = 0;
 
-  constructor(options: SupervisedNodeOptions) {
-    this.#options = options;
-  }
+  constructor(private readonly options: SupervisedNodeOptions) {}
 
   get name(): NodeName {
-    return this.#options.name;
+    return this.options.name;
   }
 
   get port(): number {
-    return this.#options.port;
+    return this.options.port;
   }
 
   get dataFolder(): string {
-    return this.#options.dataFolder;
+    return this.options.dataFolder;
   }
 
   get pid(): number | undefined {
-    return this.#postmaster?.pid;
-  }
-
-  get failures(): number {
-    return this.#failures;
+    return this.postmaster?.pid;
   }
 
   /** Begins to supervise; does not wait for the node to accept connections. */
   start(): void {
     const stopping = new AbortController();
-    this.#failures = 0;
-    this.#logStart = sizeOf(this.#options.logFile);
-    this.#supervision = { stopping, ended: this.#supervise(stopping.signal) };
+    this.failures = 0;
+    this.logStart = sizeOf(this.options.logFile);
+    this.supervision = { stopping, ended: this.supervise(stopping.signal) };
   }
 
   /** Bounded: what does not listen is killed in the end. Idempotent. */
   async stop(): Promise<void> {
-    const supervision = this.#supervision;
+    const supervision = this.supervision;
     if (supervision === undefined) return;
-    this.#supervision = undefined;
+    this.supervision = undefined;
     supervision.stopping.abort();
-    if (await shutDownIn(this.dataFolder, this.#options.log)) await supervision.ended;
+    if (await shutDownIn(this.dataFolder, this.options.log)) await supervision.ended;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -112,7 +105,7 @@ export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
 
   async logSinceStart(): Promise<string> {
     const chunks: Buffer[] = [];
-    const stream = createReadStream(this.#options.logFile, { start: this.#logStart });
+    const stream = createReadStream(this.options.logFile, { start: this.logStart });
     try {
       for await (const chunk of stream) chunks.push(chunk as Buffer);
     } catch (error) {
@@ -121,49 +114,49 @@ export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
     return Buffer.concat(chunks).toString();
   }
 
-  async #supervise(stopping: AbortSignal): Promise<void> {
-    const { name, log } = this.#options;
+  private async supervise(stopping: AbortSignal): Promise<void> {
+    const { name, log } = this.options;
     let backoffMs = 0;
     while (!stopping.aborted) {
       const startedAt = performance.now();
-      const end = await this.#runOnce(stopping).catch((error: unknown) => ({ err: error }));
+      const end = await this.runOnce(stopping).catch((error: unknown) => ({ err: error }));
       if (stopping.aborted) return;
-      this.#failures += 1;
+      this.failures += 1;
       const settled = performance.now() - startedAt > SETTLED_AFTER_MS;
       backoffMs = settled ? 0 : Math.min(Math.max(backoffMs * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS);
       log.warn(
         { node: name, ...end, backoffMs },
         `the PostgreSQL ${name} ended by itself; starting it again`,
       );
-      await delay(backoffMs, undefined, { signal: stopping }).catch(() => {});
+      await pause(backoffMs, undefined, { signal: stopping }).catch(() => {});
     }
   }
 
   /** One life of the postmaster. */
-  async #runOnce(
+  private async runOnce(
     stopping: AbortSignal,
   ): Promise<{ exitCode: number | null; exitSignal: string | null } | object> {
-    const { name, keeper } = this.#options;
-    await this.#clearLeftovers();
+    const { name, keeper } = this.options;
+    await this.clearLeftovers();
     if (stopping.aborted) return {};
-    const postmaster = this.#spawn();
+    const postmaster = this.spawn();
     const ended = new Promise<object>((resolve, reject) => {
       postmaster.once("error", reject);
       postmaster.once("exit", (exitCode, exitSignal) => resolve({ exitCode, exitSignal }));
     });
-    this.#postmaster = postmaster;
+    this.postmaster = postmaster;
     try {
       await keeper.guard(name, postmaster.pid);
       postmaster.stdin?.end("go\n");
       return await ended;
     } finally {
-      this.#postmaster = undefined;
+      this.postmaster = undefined;
       await keeper.guard(name, undefined);
     }
   }
 
-  #spawn(): ChildProcess {
-    const { dataFolder, postgres, user } = this.#options;
+  private spawn(): ChildProcess {
+    const { dataFolder, postgres, user } = this.options;
     const { file, args, options } = user.launch("/bin/sh", [
       "-c",
       WAIT_THEN_EXEC,
@@ -172,7 +165,7 @@ export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
       "-D",
       dataFolder,
     ]);
-    const log = this.#openLog();
+    const log = this.openLog();
     try {
       const postmaster = spawn(file, args, {
         ...options,
@@ -189,11 +182,11 @@ export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
     }
   }
 
-  #openLog(): number {
-    const { logFile, user } = this.#options;
+  private openLog(): number {
+    const { logFile, user } = this.options;
     if (sizeOf(logFile) > LOG_BYTES_MAX) {
       renameSync(logFile, `${logFile}.1`);
-      this.#logStart = 0;
+      this.logStart = 0;
     }
     return user.open(logFile, "append");
   }
@@ -202,8 +195,8 @@ export class SupervisedNode implements EmbeddedNode, AsyncDisposable {
    * A killed postmaster's children may live on for a moment, holding the shared memory, and its pid file may
    * name a pid that is somebody else's by now. The folder is ours alone, so both can go.
    */
-  async #clearLeftovers(): Promise<void> {
-    const { name, dataFolder, log } = this.#options;
+  private async clearLeftovers(): Promise<void> {
+    const { name, dataFolder, log } = this.options;
     const pids = await remainingIn(dataFolder, LEFTOVER_GRACE_MS);
     if (pids.length > 0) {
       log.warn({ node: name, pids }, "killing PostgreSQL processes that outlived their postmaster");

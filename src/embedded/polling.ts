@@ -1,5 +1,5 @@
 /** Waiting for what nobody announces: a server that starts, a process that ends, a standby that catches up. */
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 
 const POLL_INTERVAL_MS = 20;
 
@@ -16,6 +16,6 @@ export async function poll<Answer>(
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer as Exclude<Answer, undefined | false>;
     if (performance.now() >= deadline) return undefined;
-    await delay(POLL_INTERVAL_MS);
+    await pause(POLL_INTERVAL_MS);
   }
 }

@@ -23,19 +23,16 @@ type Ids = { uid: number; gid: number };
 export type Launch = { file: string; args: string[]; options: Partial<Ids> };
 
 export class ServerUser {
-  readonly #ids: Ids | undefined;
-  readonly #throughSetpriv: boolean;
-
-  constructor(ids: Ids | undefined, throughSetpriv = false) {
-    this.#ids = ids;
-    this.#throughSetpriv = throughSetpriv;
-  }
+  constructor(
+    private readonly ids: Ids | undefined,
+    private readonly throughSetpriv = false,
+  ) {}
 
   /** What to spawn so that `program` runs as this user. */
   launch(program: string, args: string[]): Launch {
-    if (this.#ids === undefined) return { file: program, args, options: {} };
-    if (!this.#throughSetpriv) return { file: program, args, options: this.#ids };
-    const { uid, gid } = this.#ids;
+    if (this.ids === undefined) return { file: program, args, options: {} };
+    if (!this.throughSetpriv) return { file: program, args, options: this.ids };
+    const { uid, gid } = this.ids;
     // Without the secure bit, access(2), by which initdb looks for postgres, does not count the capability.
     const capability = [
       "--securebits=+no_setuid_fixup",
@@ -60,7 +57,7 @@ export class ServerUser {
 
   /** Gives a file or folder (not what is in it, nor what a link points at) to this user. */
   own(path: string): void {
-    if (this.#ids !== undefined) lchownSync(path, this.#ids.uid, this.#ids.gid);
+    if (this.ids !== undefined) lchownSync(path, this.ids.uid, this.ids.gid);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Reading requests: bearer tokens and bounded JSON bodies. */
 import type { ZodType } from "zod";
 import { Problem } from "../runtime/problem.ts";
+import { shapeFault } from "../runtime/shape-fault.ts";
 import { withinTime } from "../runtime/within-time.ts";
 
 /** The bearer token of the Authorization header (RFC 6750, section 2.1), or null. */
@@ -59,8 +60,8 @@ function decode(bytes: Uint8Array): string {
 
 /** A JSON body of a known shape; none is `{}`. Throws {@link Problem} that names the field that is wrong. */
 export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: BodyBounds): Promise<T> {
-  const value: unknown = request.body === null ? {} : parseJson(await readJsonBody(request, bounds));
-  const parsed = shape.safeParse(value);
+  const value = request.body === null ? {} : await readJson(request, bounds);
+  const parsed = shape.safeParse(value, { error: shapeFault });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(
     ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
@@ -68,10 +69,12 @@ export async function readBody<T>(request: Request, shape: ZodType<T>, bounds: B
   throw new Problem("invalid_request", faults.slice(0, 5).join("; "));
 }
 
-function parseJson(text: string): unknown {
+/** What a JSON body says, whatever its shape. Throws {@link Problem}. */
+export async function readJson(request: Request, bounds: BodyBounds): Promise<unknown> {
+  const text = await readJsonBody(request, bounds);
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new Problem("malformed_json", (error as Error).message);
+  } catch {
+    throw new Problem("malformed_json", "the body must be JSON");
   }
 }

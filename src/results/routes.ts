@@ -1,16 +1,18 @@
 /** Results over HTTP: once, and as a stream. */
 import type { Contest } from "../election/contest.ts";
-import { preflight, withCors } from "../http/cors.ts";
+import { type AllowedOrigins, preflight, withCors } from "../http/cors.ts";
 import { json } from "../http/respond.ts";
 import type { Route } from "../http/server.ts";
 import type { Feed } from "./feed.ts";
 
 /** `findContest` throws a Problem when there is no such contest, or when it can't know. */
-export function resultsRoutes(feed: Feed, findContest: (id: string) => Promise<Contest>): Route[] {
+export function resultsRoutes(
+  feed: Feed,
+  findContest: (id: string) => Promise<Contest>,
+  allowedOrigins: AllowedOrigins,
+): Route[] {
   const results = "/v1/contests/:contest/results";
   const stream = "/v1/contests/:contest/results/stream";
-  const allowedOrigins = async (id: string) =>
-    (await findContest(id).catch(() => null))?.allowedOrigins ?? [];
   const get: Route = {
     method: "GET",
     path: results,

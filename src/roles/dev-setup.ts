@@ -7,16 +7,13 @@ import { parseSecrets, type Secrets } from "../admission/secrets.ts";
 import { drawSecrets, readSecretsFile, writeSecretsFile } from "../admission/secrets-file.ts";
 import type { Administration } from "../contests/administration.ts";
 import type { ContestDirectory } from "../contests/directory.ts";
+import { findContest } from "../contests/find-contest.ts";
 import type { ContestStore } from "../contests/store.ts";
 import { open } from "../contests/transitions.ts";
 import { startEmbeddedCluster } from "../embedded/cluster.ts";
-import { migrate } from "../postgres/migrate.ts";
-import { Session } from "../postgres/session.ts";
 import type { Log } from "../runtime/log.ts";
-import { Problem } from "../runtime/problem.ts";
-import { sessionOptions } from "./ledger.ts";
+import { updateSchema } from "./schema.ts";
 
-const MIGRATION_TIMEOUT_MS = 60_000;
 const TOKEN_LIFETIME_MS = 30 * 86_400_000;
 
 /** The operator's PostgreSQL if one is named, otherwise an embedded one; its schema brought up to date. */
@@ -37,8 +34,7 @@ export async function openDatabase(
       "PostgreSQL is up, with a synchronous standby",
     );
   }
-  await using session = await Session.openPrimary(url, sessionOptions("urna migrations"));
-  for (const name of await migrate(session, MIGRATION_TIMEOUT_MS)) log.info(`migration ${name} applied`);
+  await updateSchema(url, log);
   return url;
 }
 
@@ -86,9 +82,7 @@ export async function offerDemo(administration: Administration): Promise<void> {
 
 export function mintForContest(administration: Administration, directory: ContestDirectory): MintForContest {
   return async (contestId, voterId) => {
-    const contest = directory.get(contestId) ?? (await directory.fresh(contestId));
-    if (contest === null)
-      throw new Problem("no_such_contest", `there is no contest ${contestId.slice(0, 64)}`);
+    const contest = await findContest(directory, contestId);
     const expiresAtMs = Date.now() + TOKEN_LIFETIME_MS;
     const [token] = await administration.mintVoterTokens(contest.electionId, [voterId], expiresAtMs);
     return token!;

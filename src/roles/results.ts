@@ -1,6 +1,7 @@
 /** The results role: follows the ledger's blocks and shows what was counted; verifies receipts. */
 import { receiptRoutes } from "../auditing/routes.ts";
 import { findContest } from "../contests/find-contest.ts";
+import { originsAllowedBy } from "../contests/routes.ts";
 import { PostgresBlockSource } from "../postgres/blocks.ts";
 import { PostgresLeafFinder } from "../postgres/leaf-finder.ts";
 import { SessionPool } from "../postgres/session-pool.ts";
@@ -59,7 +60,10 @@ export function openResults(
   gaugeOf(metrics, "urna_tailer_blocks", "Blocks counted since the start", () => tailer.blocks);
   gaugeOf(metrics, "urna_tailer_failures", "Polls of the ledger that failed", () => tailer.failures);
   gaugeOf(metrics, "urna_tailer_rebuilds", "Times that everything was counted again", () => tailer.rebuilds);
-  const routes = [...resultsRoutes(feed, (id) => findContest(directory, id)), ...receiptRoutes(leaves)];
+  const routes = [
+    ...resultsRoutes(feed, (id) => findContest(directory, id), originsAllowedBy(directory)),
+    ...receiptRoutes(leaves),
+  ];
   const services: Service[] = [
     { name: "feed", run: (signal) => feed.run(signal), drain: () => feed.drain() },
     { name: "tailer", run: (signal) => tailer.run(signal) },

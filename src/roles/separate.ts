@@ -1,16 +1,15 @@
 /** The roles as processes of their own, on the operator's PostgreSQL: each is scaled by itself. */
 import { loadSecrets, loadTokenKeys } from "../admission/secrets-file.ts";
-import { migrate, pendingMigrations } from "../postgres/migrate.ts";
-import { Session } from "../postgres/session.ts";
 import { createLog, type Log, type LogFormat } from "../runtime/log.ts";
 import { createMetrics, type Metrics } from "../runtime/metrics.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
 import { openGateway } from "./gateway.ts";
-import { gateReasons, type LedgerAccess, openLedger, sessionOptions } from "./ledger.ts";
+import { gateReasons, type LedgerAccess, openLedger } from "./ledger.ts";
 import { type Part, serveParts } from "./part.ts";
 import { openResults } from "./results.ts";
+import { refusePendingMigrations, updateSchema } from "./schema.ts";
 
 export type RoleConfig = {
   host: string;
@@ -26,7 +25,6 @@ export type GatewayConfig = RoleConfig & { secretsFile?: string; lanes: number }
 
 export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string; drainMs: number };
 
-const MIGRATION_TIMEOUT_MS = 60_000;
 /** Beyond the deadline of what is on its way. */
 const DRAIN_MARGIN_MS = 1_000;
 
@@ -51,8 +49,7 @@ export function runAdmin(config: AdminConfig): Promise<void> {
   const { secretsFile, adminToken, drainMs } = config;
   const secrets = loadSecrets(secretsFile);
   return runRole("admin", config, async ({ ledger, log }) => {
-    await using session = await Session.openPrimary(config.databaseUrl, sessionOptions("urna migrations"));
-    for (const name of await migrate(session, MIGRATION_TIMEOUT_MS)) log.info(`migration ${name} applied`);
+    await updateSchema(config.databaseUrl, log);
     const admin = openAdmin(ledger, { secrets, adminToken, drainMs, log });
     await admin.reportOtherPeppers();
     return [admin];
@@ -75,14 +72,4 @@ async function runRole(name: string, config: RoleConfig, openParts: (parts: Part
     drainMsMax: deadlineMs + DRAIN_MARGIN_MS,
     onListening: ({ url }) => log.info(`${name} listens at ${url}`),
   });
-}
-
-/** Only the admin role changes the schema: many gateways starting at once must not. */
-async function refusePendingMigrations(databaseUrl: string): Promise<void> {
-  await using session = await Session.openPrimary(databaseUrl, sessionOptions("urna schema check"));
-  const pending = await pendingMigrations(session);
-  if (pending.length === 0) return;
-  throw new Error(
-    `the ledger's schema lacks ${pending.join(", ")}: start \`urna admin\`, which applies them`,
-  );
 }

@@ -1,5 +1,5 @@
 /** Two clocks: the time of day, which people and other machines share, and a steady one, which no adjustment moves. */
-import { setTimeout as elapse } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 
 export type Clock = {
   /** Epoch milliseconds. */
@@ -13,5 +13,5 @@ export type Clock = {
 export const systemClock: Clock = {
   now: () => Date.now(),
   steadyMs: () => performance.now(),
-  pause: (ms, signal) => elapse(ms, undefined, { signal }).catch(() => undefined),
+  pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => undefined),
 };

@@ -9,13 +9,17 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** Not commander's InvalidArgumentError: that one's message quotes what was given. */
+export class InvalidSecretError extends Error {}
+
 const ADMIN_TOKEN_CHARACTERS_MIN = 16;
 
 /** A bearer token (RFC 6750, section 2.1) that nobody guesses; with a space in it no request could ever show it. */
 function adminToken(text: string): string {
   if (text.length >= ADMIN_TOKEN_CHARACTERS_MIN && /^[\w.~+/-]+=*$/.test(text)) return text;
-  throw new InvalidArgumentError(
-    `It must have at least ${ADMIN_TOKEN_CHARACTERS_MIN} characters, of A-Z a-z 0-9 - . _ ~ + / and = at the end.`,
+  throw new InvalidSecretError(
+    "--admin-token (URNA_ADMIN_TOKEN) must have at least " +
+      `${ADMIN_TOKEN_CHARACTERS_MIN} characters, of A-Z a-z 0-9 - . _ ~ + / and = at the end`,
   );
 }
 

@@ -21,6 +21,15 @@ const folder = mkdtempSync(join(tmpdir(), "urna-secrets-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const file = join(folder, "secrets.json");
 
+function messageOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("it did not fail");
+}
+
 describe("the text form", () => {
   const good = drawSecrets();
   test.each([
@@ -83,17 +92,45 @@ describe("the file", () => {
     expect(() => readSecretsFile(file)).toThrow(/chmod 600/);
   });
 
-  test.each(["", "{}", "[]", '{"pepper":"x","tokenKeys":["y"]}', '{"pepper":1,"tokenKeys":[]}'])(
-    "%p is not a secrets file",
-    (content) => {
-      writeFileSync(file, content, { mode: 0o600 });
-      chmodSync(file, 0o600);
-      expect(() => readSecretsFile(file)).toThrow(/is not a secrets file/);
-    },
-  );
+  const SECRET = drawSecret();
+  const damaged: [string, unknown][] = [
+    ["it is empty", "\n"],
+    ["it is not JSON", `{"pepper":"${SECRET}","tokenKeys":["${SECRET}`],
+    ["it is not an object like", [SECRET]],
+    ["it has no pepper", { tokenKeys: [SECRET] }],
+    ["its pepper is not text", { pepper: [SECRET], tokenKeys: [SECRET] }],
+    ["the pepper is not 32 bytes of base64url", { pepper: `${SECRET}=`, tokenKeys: [SECRET] }],
+    ["it has no tokenKeys", { pepper: SECRET }],
+    ["its tokenKeys are not a list", { pepper: SECRET, tokenKeys: SECRET }],
+    ["there is no token key", { pepper: SECRET, tokenKeys: [] }],
+    ["its token key 2 is not text", { pepper: SECRET, tokenKeys: [SECRET, { [SECRET]: 1 }] }],
+    ["token key 2 is not 32 bytes of base64url", { pepper: SECRET, tokenKeys: [SECRET, SECRET.slice(1)] }],
+    ["it has a field besides pepper and tokenKeys", { pepper: SECRET, tokenKeys: [SECRET], [SECRET]: "" }],
+  ];
+  test.each(damaged)("%s: said with the file and the way out, and no secret with it", (words, content) => {
+    writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content), { mode: 0o600 });
+    chmodSync(file, 0o600);
+    const told = messageOf(() => readSecretsFile(file));
+    expect(told).toStartWith(`${file} is not a secrets file: ${words}`);
+    expect(told).toContain("restore it from its backup");
+    expect(told).not.toContain(SECRET.slice(1, 9));
+    expect(told).not.toMatch(/Invalid|expected|\n/);
+  });
+
+  test("a folder in its place", () => {
+    expect(messageOf(() => readSecretsFile(folder))).toBe(`cannot read ${folder}: it is a folder`);
+  });
 });
 
 describe("the environment", () => {
+  test("what is wrong is said with the variable's name", () => {
+    const good = drawSecret();
+    const load = (URNA_PEPPER: string, URNA_TOKEN_KEYS: string) =>
+      messageOf(() => loadSecrets(undefined, { URNA_PEPPER, URNA_TOKEN_KEYS }));
+    expect(load("short", good)).toBe("URNA_PEPPER: the pepper is not 32 bytes of base64url");
+    expect(load(good, `${good},short`)).toBe("URNA_TOKEN_KEYS: token key 2 is not 32 bytes of base64url");
+  });
+
   test("pepper and token keys, the first of which mints", () => {
     const keys = [drawSecret(), drawSecret()];
     const secrets = loadSecrets(undefined, { URNA_PEPPER: drawSecret(), URNA_TOKEN_KEYS: keys.join(",") });

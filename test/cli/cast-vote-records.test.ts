@@ -67,15 +67,15 @@ test("a quote that an innocent row closes swallows neither", async () => {
 test("a file that cannot be used says why", async () => {
   await expect(read("")).rejects.toThrow("empty");
   await expect(read("id,second\n1,A\n")).rejects.toThrow(
-    'no column "first" (--choice); its columns are: id, second',
+    'row 1 has no column "first" (--choice); it must name the file\'s columns',
   );
   await expect(read("id,first,id\n1,A,2\n")).rejects.toThrow('more than one column "id" (--voter)');
   await expect(read('id,"first\n1,A\n')).rejects.toThrow("row 1: a quote is opened");
-  await expect(readAll(join(folder, "not-there.csv"))).rejects.toThrow("ENOENT");
-  await expect(readAll(join(folder, "not-there.csv.gz"))).rejects.toThrow("ENOENT");
-  await expect(read("id,first\n1,A\n", ".csv.gz")).rejects.toThrow("cannot read");
+  await expect(readAll(join(folder, "not-there.csv"))).rejects.toThrow("csv: it does not exist");
+  await expect(readAll(join(folder, "not-there.csv.gz"))).rejects.toThrow("gz: it does not exist");
+  await expect(read("id,first\n1,A\n", ".csv.gz")).rejects.toThrow("it is not gzip");
   const cut = gzipSync(`id,first\n${"1,A\n".repeat(1_000)}`).subarray(0, 30);
-  await expect(read(cut, ".csv.gz")).rejects.toThrow("cannot read");
+  await expect(read(cut, ".csv.gz")).rejects.toThrow("it is gzip that was cut off");
 });
 
 test("the example's rows, gzipped, are as many as it says of each kind", async () => {

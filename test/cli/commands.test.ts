@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startUrnaPeer, type UrnaPeer } from "../client/urna-peer.ts";
+import { problem, startUrnaPeer, type UrnaPeer } from "../client/urna-peer.ts";
 import { runUrna } from "./urna-commands.ts";
 
 let folder: string;
@@ -63,7 +63,7 @@ describe("urna election", () => {
       "not both",
     );
     const orphan = await urna("election", "create", "--title", "Song", "--option", "Alma");
-    expect(orphan).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("say --contest") });
+    expect(orphan).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("say --contest") });
     const late = await urna(
       "election",
       "create",
@@ -76,14 +76,14 @@ describe("urna election", () => {
       "--opens-at",
       "soon",
     );
-    expect(late.stderr).toContain("contests[0].opensAt: must be a time like");
+    expect(late.stderr).toContain("contests[0].opensAt: it must be a time with its zone, like");
   });
 
   test("an unknown field in the file is named with its line, and nothing is created", async () => {
     const file = written("election.yaml", FILE.replace("options", "optoins"));
     const { exitCode, stderr } = await urna("election", "create", "--file", file);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("line 6: contests[0].optoins: unknown field");
+    expect(stderr).toContain("line 6, column 5: contests[0].optoins: unknown field");
     expect(peer.contests.size).toBe(0);
   });
 
@@ -184,6 +184,7 @@ describe("urna token mint", () => {
     const run = await urna("token", "mint", "--election", "s", "--voters", written("v", "a\n"), "--out", out);
     expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("move it away") });
     expect(readFileSync(out, "utf8")).toBe("precious");
+    expect(peer.mintingCalls).toBe(0);
     expect(existsSync(`${out}.unfinished`)).toBe(false);
   });
 });
@@ -215,9 +216,32 @@ describe("urna load", () => {
     expect(run.stderr).toContain("did anybody else vote");
   });
 
+  test("ballots of unknown outcome, and a server that goes: the figures are shown, and the exit says so", async () => {
+    peer.lostAnswer = (request) => (request === 3 ? problem(503, "outcome_unknown") : undefined);
+    const unsure = await urna("load", "--seconds", "1", "--connections", "4", "--rate", "50", "--json");
+    expect(unsure).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("unknown outcome: 1") });
+    expect(JSON.parse(unsure.stdout)).toMatchObject({ unknown: 1, fault: "ballots of unknown outcome: 1" });
+
+    peer.lostAnswer = (request) => {
+      if (request % 100 === 50) queueMicrotask(() => void peer[Symbol.asyncDispose]());
+      return undefined;
+    };
+    const gone = await urna("load", "--seconds", "2", "--connections", "4", "--rate", "20");
+    expect(gone.exitCode).toBe(1);
+    expect(gone.stdout).toContain("turnout     not known");
+    expect(gone.stderr).toContain("the turnout can't be read any more");
+    expect(gone.stderr).toMatch(/ballots that could not be sent, because connections failed: \d/);
+  });
+
+  test("a contest that takes no ballots is not measured", async () => {
+    await urna("election", "create", "--title", "S", "--contest", "B", "--contest-id", "b", "--option", "A");
+    const run = await urna("load", "--contest", "b");
+    expect(run).toMatchObject({ exitCode: 1, stderr: "urna: contest b takes no ballots: it is draft\n" });
+  });
+
   test("a flag that makes no sense is refused with its bounds", async () => {
     const run = await urna("load", "--connections", "many");
-    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("whole number from 1 to") });
+    expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("whole number from 1 to") });
   });
 });
 

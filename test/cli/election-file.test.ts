@@ -51,12 +51,12 @@ test.each([
     /^contests\[0\]\.allowBlanks: unknown/,
   ],
   ["a missing title", "id: x\n", 1, /^title: /],
-  ["options that are no list", YAML.replace("[a]", "a"), 13, /^contests\[1\]\.options: expected array/],
+  ["options that are no list", YAML.replace("[a]", "a"), 13, /^contests\[1\]\.options: it must be a list/],
   [
     "an option that is a number",
     YAML.replace("[a]", "[a, 2013]"),
     13,
-    /^contests\[1\]\.options\[1\]: expected string/,
+    /^contests\[1\]\.options\[1\]: it must be text/,
   ],
   [
     "a method that does not exist",
@@ -70,10 +70,10 @@ test.each([
     11,
     /^contests\[0\]\.closesAt: .*2026-05-09T20:15:00Z/,
   ],
-  ["not a mapping", "- 1\n- 2\n", 1, /^the file: expected object/],
+  ["not a mapping", "- 1\n- 2\n", 1, /^the file: it must be an object/],
   ["an empty file", "", 1, /^title: /],
-  ["broken YAML", "title: [a\nid: b\n", 2, /./],
-  ["broken JSON", '{"title": "x",\n "contests": [}', 2, /./],
+  ["broken YAML", "title: [a\nid: b\n", 2, /^the indentation .* bracket/],
+  ["broken JSON", '{"title": "x",\n "contests": [}', 2, /bracket is not closed/],
 ])("%s is a fault with its line and place", (_name, text, line, words) => {
   const parsed = parseElectionFile(text);
   const faults = "faults" in parsed ? parsed.faults : [];

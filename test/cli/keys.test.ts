@@ -114,5 +114,5 @@ test("a gateway's file may hold the token keys alone, and is read no less strict
 
 test("a file that is no JSON is not quoted", () => {
   writeFileSync(file, "averysecretword", { mode: 0o600 });
-  expect(() => readSecretsFile(file)).toThrow(`${file} is not a secrets file: it is not JSON`);
+  expect(() => readSecretsFile(file)).toThrow(`${file} is not a secrets file: it is not JSON. `);
 });

@@ -92,7 +92,7 @@ test("no votes at all make no bars and no division by zero", () => {
   expect(renderResults(CONTEST, none)).toContain("0    0.0%");
 });
 
-function figuresOf(fields: Partial<Measurement>, turnoutGrowth: number) {
+function figuresOf(fields: Partial<Measurement>, turnoutGrowth: number | null) {
   return loadFigures(
     {
       warmUp: Object.assign(new Measurement(), { durable: 10 }),
@@ -107,6 +107,11 @@ test("a load run is believed only when the turnout grew by exactly its durable b
   expect(figuresOf(fields, 103)).toMatchObject({ votesPerSecond: 45, durable: 103, fault: null });
   expect(figuresOf(fields, 102).fault).toContain("the turnout grew by 102, but there were 103");
   expect(figuresOf(fields, 104).fault).toContain("anybody else");
-  expect(figuresOf({ ...fields, unknown: 1 }, 104).fault).toBeNull();
+  expect(figuresOf({ ...fields, unknown: 1 }, 104).fault).toBe("ballots of unknown outcome: 1");
+  expect(figuresOf({ ...fields, unknown: 1 }, 105).fault).toContain("and 1 of unknown outcome");
+  expect(figuresOf({ ...fields, notSent: 2 }, 103).fault).toBe(
+    "ballots that could not be sent, because connections failed: 2",
+  );
+  expect(figuresOf(fields, null).fault).toBe("the turnout can't be read any more");
   expect(figuresOf({ ...fields, unproved: 1 }, 103).fault).toContain("place in the ledger");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { BallotReader, namesOf } from "../../src/cli/replay-ballots.ts";
+import { BallotReader, namesOf, shown } from "../../src/cli/replay-ballots.ts";
 
 const OPTIONS = [
   { number: 1, title: "Alma" },
@@ -25,6 +25,18 @@ test("an unknown title and a voter's second record are malformed; the first reco
     row: 4,
     fault: "voter 1 has a record in row 3",
   });
+});
+
+test("a report shows no more of a cell than a line takes, and nothing that a terminal obeys", () => {
+  expect(shown("José Ünal, 3rd")).toBe("José Ünal, 3rd");
+  expect(shown("\u001b[2Ja\nb")).toBe("\ufffd[2Ja\ufffdb");
+  expect(shown("x".repeat(40))).toBe("x".repeat(40));
+  expect(shown("x".repeat(60_000))).toBe(`${"x".repeat(39)}…`);
+  const reader = new BallotReader("", OPTIONS);
+  const read = (voter: string, choice: string) => JSON.stringify(reader.read({ row: 2, voter, choice }));
+  expect(read("1", "y".repeat(100)).length).toBeLessThan(120);
+  read("z".repeat(100), "Alma");
+  expect(read("z".repeat(100), "Alma").length).toBeLessThan(120);
 });
 
 test("ids come from the folder and the name, and are the same at every run", () => {

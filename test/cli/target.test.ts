@@ -38,6 +38,16 @@ test("neither address nor urna dev: says both ways out", () => {
   );
 });
 
+test.each([
+  "http://127.0.0.1:8080/urna",
+  "http://127.0.0.1:8080/?a=b",
+  "http://u:p@127.0.0.1",
+  "http://[::1",
+  "",
+])("%p is no server's address", (url) =>
+  expect(() => resolveTarget({ data, url })).toThrow("it must be like".slice(3)),
+);
+
 test("an address that is none, and a dev.json that is none, are named", () => {
   expect(() => resolveTarget({ data, url: "votes.example.org" })).toThrow("http://127.0.0.1:8080");
   writeDev({ url: DEV.url });

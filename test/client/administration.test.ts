@@ -38,8 +38,12 @@ test("a refusal says what was asked, what was answered, and what to do", async (
   const stranger = new Administration({ url: peer.url, adminToken: "wrong" });
   const error = await failureOf(stranger.createElection({ title: "Song" }));
   expect(error.code).toBe("not_authorized");
-  expect(error.message).toContain("POST /v1/elections was refused with 401 not_authorized: the peer says");
-  expect(error.message).toContain("URNA_ADMIN_TOKEN");
+  expect(error.message).toBe(
+    "POST /v1/elections was refused with 401 not_authorized: " +
+      "set --admin-token (URNA_ADMIN_TOKEN) to the server's admin token",
+  );
+  const missing = await failureOf(stranger.contest("none"));
+  expect(missing.message).toContain("404 no_such_contest: the peer says no_such_contest");
 });
 
 test("nobody there: says where it looked and how to start one", async () => {

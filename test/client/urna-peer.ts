@@ -12,6 +12,7 @@ export type UrnaPeer = AsyncDisposable & {
   contests: Map<string, PeerContest>;
   /** Ballot requests seen so far, refused ones among them. */
   ballotRequests: number;
+  mintingCalls: number;
   /** What to answer instead; undefined: what the contract says. Called with the number of the request, from 1. */
   fault: ((ballotRequest: number) => Response | undefined) | null;
   /** Like `fault`, but after the ballot was recorded: the answer is lost. */
@@ -49,6 +50,7 @@ export function startUrnaPeer(port = 0): UrnaPeer {
       },
       "/v1/elections/:election/voter-tokens": {
         POST: administrative(async (request) => {
+          peer.mintingCalls++;
           const { voters } = (await request.json()) as { voters: string[] };
           const tokens = voters.map((voter) => createHash("sha256").update(voter).digest("base64url"));
           return Response.json({ tokens });
@@ -105,6 +107,7 @@ export function startUrnaPeer(port = 0): UrnaPeer {
     url: `http://127.0.0.1:${server.port}`,
     contests,
     ballotRequests: 0,
+    mintingCalls: 0,
     fault: null,
     lostAnswer: null,
     [Symbol.asyncDispose]: () => server.stop(true),

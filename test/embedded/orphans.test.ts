@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../support/eventually.ts";
 import { record, recorded, start, TEST_TIMEOUT_MS, TestFolder, TestLog, toPrimary } from "./support.ts";
 
@@ -88,7 +88,7 @@ for (const momentMs of [300, 700, 1100, 1500]) {
   test(`the owner is killed ${momentMs} ms into its first start: the next one, at once, succeeds`, async () => {
     await using folder = new TestFolder();
     const owner = spawnOwner(folder);
-    await Promise.race([up(owner), delay(momentMs)]);
+    await Promise.race([up(owner), pause(momentMs)]);
     await killed(owner);
     await using cluster = await start(folder);
     await record(cluster, 1);

@@ -24,11 +24,11 @@ export type LogLine = { level: "info" | "warn" | "error"; message: string; detai
 
 export class TestLog {
   readonly lines: LogLine[] = [];
-  readonly info = (details: object, message: string) => this.#add("info", details, message);
-  readonly warn = (details: object, message: string) => this.#add("warn", details, message);
-  readonly error = (details: object, message: string) => this.#add("error", details, message);
+  readonly info = (details: object, message: string) => this.add("info", details, message);
+  readonly warn = (details: object, message: string) => this.add("warn", details, message);
+  readonly error = (details: object, message: string) => this.add("error", details, message);
 
-  #add(level: LogLine["level"], details: object, message: string): void {
+  private add(level: LogLine["level"], details: object, message: string): void {
     this.lines.push({ level, message, details });
   }
 

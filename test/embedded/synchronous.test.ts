@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { processesIn } from "../../src/embedded/processes.ts";
 import { eventually } from "../support/eventually.ts";
 import { record, recorded, start, TEST_TIMEOUT_MS, TestFolder, toPrimary, toStandby } from "./support.ts";
@@ -23,7 +23,7 @@ test("a commit returns only when the standby has it", async () => {
     const waiting = await other.query("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
     return waiting.rowCount === 1;
   });
-  await delay(200); // that nothing happens has no event
+  await pause(200); // that nothing happens has no event
   expect(returned).toBe(false);
 
   for (const pid of frozen) process.kill(pid, "SIGCONT");

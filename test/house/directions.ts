@@ -13,7 +13,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   contests: ["admission", "election", "http", "runtime"],
   results: ["election", "http", "ledger", "runtime"],
   auditing: ["election", "http", "ledger", "runtime"],
-  admission: ["http", "ledger"],
+  admission: ["http", "ledger", "runtime"],
   recording: ["election", "runtime"],
   web: ["election", "http"],
   client: ["election"],

@@ -20,6 +20,8 @@ describe("imports", () => {
   test("go one way: each folder imports only those below it", () => {
     const wrong = sources(SOURCE).flatMap(([path, text]) =>
       imports(path, text)
+        // Where the version is said, once.
+        .filter((target) => target !== "package.json")
         .filter((target) => folderOf(target) !== folderOf(path))
         .filter((target) => !(MAY_IMPORT[folderOf(path)] ?? []).includes(folderOf(target)))
         .map((target) => `${path} imports ${target}`),
@@ -133,6 +135,14 @@ describe("files", () => {
     const strays = sources(/^test\//).filter(([path]) => !folders.has(path.split("/")[1]!));
     expect(strays.map(([path]) => path)).toEqual([]);
   });
+});
+
+test("there is one way to say private, and one word for waiting", () => {
+  const other = /^ +(?:readonly |async |static )*#\w|\w\.#\w|setTimeout as (?!pause\b)/m;
+  const strays = sources(CODE).filter(
+    ([path, text]) => path !== "test/house/house.test.ts" && other.test(text),
+  );
+  expect(strays.map(([path]) => path)).toEqual([]);
 });
 
 test("no test is left out or singled out", () => {

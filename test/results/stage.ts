@@ -39,7 +39,11 @@ export class Stage implements AsyncDisposable {
     this.server = serve({
       hostname: "127.0.0.1",
       port: 0,
-      routes: resultsRoutes(this.feed, async () => this.contest),
+      routes: resultsRoutes(
+        this.feed,
+        async () => this.contest,
+        async () => this.contest.allowedOrigins,
+      ),
       bodyBytesMax: 1_024,
       onUnexpected: (error) => {
         throw error;

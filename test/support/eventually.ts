@@ -1,5 +1,5 @@
 /** Waiting in a test for what nobody announces. */
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 
 /**
  * Asks until `ask` answers something true, and returns it. An answer that throws counts as not yet. After
@@ -20,7 +20,7 @@ export async function eventually<Answer>(
     } catch (error) {
       last = error;
     }
-    await delay(25);
+    await pause(25);
   }
   throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause: last });
 }
