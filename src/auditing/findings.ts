@@ -20,8 +20,8 @@ export const FINDING_CODES = {
   unknown_contest: "there is no such contest",
   invalid_selections: "a ballot's selections are not valid in its contest",
   voter_twice: "a voter has more than one ballot in a contest",
-  equal_leaves: "two ballots have the same leaf",
-  uniqueness_unproved: "too many repeated voters or leaves to examine each",
+  equal_leaves: "two ballots have the same leaf: their voters chose the same nonce",
+  uniqueness_unproved: "too many repeated voters to examine each",
   tally_mismatch: "the blocks' tallies do not add up to the ballots",
   final_tally_mismatch: "a final contest's counts are not those of its ballots",
   seal_missing: "a sealed contest would still take ballots",
@@ -30,6 +30,9 @@ export const FINDING_CODES = {
 } as const;
 
 export type FindingCode = keyof typeof FINDING_CODES;
+
+/** What two voters can bring about by themselves and nobody suffers from: reported, but nothing is wrong. */
+const NOTICES: ReadonlySet<FindingCode> = new Set(["equal_leaves"]);
 
 /** As much of it as the finding has; the contest by its public id. */
 export type FindingPlace = { contest?: string; stream?: number; seq?: number; index?: number };
@@ -43,9 +46,12 @@ export class Findings {
   readonly kept: Finding[] = [];
   readonly countByCode = new Map<FindingCode, number>();
   total = 0;
+  /** Those that say that something is wrong. */
+  faults = 0;
 
   add(code: FindingCode, place: FindingPlace, message: string): void {
     this.total++;
+    if (!NOTICES.has(code)) this.faults++;
     this.countByCode.set(code, (this.countByCode.get(code) ?? 0) + 1);
     if (this.kept.length < KEPT_MAX) this.kept.push({ code, place, message });
   }

@@ -80,7 +80,7 @@ export async function recount(source: RecountSource, options: RecountOptions = {
   reportSeals(recounting);
   const served = await compareResults(recounting, ballots.tally, options.results);
   return {
-    clean: findings.total === 0,
+    clean: findings.faults === 0,
     streams: frontier.streams.length,
     blocks: blocks.blocks,
     leaves: blocks.leaves,

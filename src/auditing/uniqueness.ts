@@ -27,7 +27,7 @@ export class Uniqueness {
   private readonly suspected: Record<Kind, Set<string>> = { voter: new Set(), leaf: new Set() };
   /** Whole keys met in the second look, and where first. */
   private readonly met = new Map<string, BallotPlace>();
-  /** More was suspected than is kept for the second look. */
+  /** More voters were suspected than are kept for the second look. Of leaves as many as are kept are enough to report. */
   overflowed = false;
 
   constructor(ballotsMax: number, bytesMax = BYTES_MAX) {
@@ -76,7 +76,7 @@ export class Uniqueness {
     const suspected = this.suspected[kind];
     const fingerprint = fingerprintOf(key);
     if (suspected.size < SUSPICIONS_MAX) suspected.add(fingerprint);
-    else if (!suspected.has(fingerprint)) this.overflowed = true;
+    else if (kind === "voter" && !suspected.has(fingerprint)) this.overflowed = true;
   }
 }
 

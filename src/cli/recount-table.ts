@@ -17,7 +17,8 @@ export function renderRecount(report: RecountReport, from: RecountedFrom): strin
     ...renderContests(report.contests),
     "",
     `checked: streams ${thousands(streams)}, blocks ${thousands(blocks)}, leaves ${thousands(leaves)}`,
-    ...(report.clean ? ["clean"] : renderFindings(report)),
+    ...(report.findings.total === 0 ? [] : renderFindings(report)),
+    ...(report.clean ? ["clean"] : []),
   ].join("\n");
 }
 

@@ -172,3 +172,13 @@ test("findings are counted all, and listed up to a hundred, each with its place"
     place: { contest: "contest-1", stream: 4, seq: 1, index: 7 },
   });
 });
+
+test("two voters who chose the same nonce are reported, and spoil nothing", async () => {
+  const ledger = ledgerOf({ contests: 1, blocks: [] });
+  const block = ledger.record(1, [{ contest: 0, choice: 1, accepted: true }]);
+  const { corrupt, finds } = corruptions["two ballots share a leaf, each recorded properly"]!;
+  corrupt({ ledger, ballot: ledger.ballotRows[0]!, block, pick: () => 0 });
+  const { findings, clean } = await recount(new FakeSource(ledger));
+  expect([...findings.countByCode.keys()]).toEqual(finds);
+  expect(clean).toBe(true);
+});
