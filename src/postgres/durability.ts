@@ -76,9 +76,8 @@ async function readNodeFacts(session: Session, writtenTo: string | null) {
  * primary_conninfo's application_name, or else cluster_name or walreceiver, which are sent as its fallback.
  */
 export function standbyName(conninfo: string): string {
-  const valueOf = (keyword: string) =>
-    new RegExp(`(?:^| )${keyword}=(.*?)(?= [a-z_]+=|$)`).exec(conninfo)?.[1];
-  return valueOf("application_name") ?? valueOf("fallback_application_name") ?? "";
+  const said = (keyword: string) => new RegExp(`(?:^| )${keyword}=(.*?)(?= [a-z_]+=|$)`).exec(conninfo)?.[1];
+  return said("application_name") ?? said("fallback_application_name") ?? "";
 }
 
 type NodeRow = {

@@ -15,8 +15,16 @@ export type GateCommitOptions = Omit<SessionOptions, "applicationName"> & {
 
 type Answer = "confirmed" | "lost" | { refused: string };
 
-const CONFIRMED = "within the time that one may take";
-const NOT_CONFIRMED = "(not within the time that one may take)";
+const CHECK = {
+  check: "a standby confirms a commit",
+  mend: "see on the primary, in pg_stat_replication, which standby does not flush; start it, thaw it, or mend its disk or network",
+};
+
+const CONFIRMED: DurabilityCheck = { ...CHECK, ok: true, found: "in time" };
+
+export function notConfirmed(found: string): DurabilityCheck {
+  return { ...CHECK, ok: false, found };
+}
 
 /**
  * Makes one tiny commit at a time, on a session of its own. A commit without an answer is never cancelled, and no other
@@ -34,14 +42,8 @@ export class GateCommit implements AsyncDisposable {
   }
 
   /** Whether a standby confirms a commit, known within `timeoutMs` and the time to connect twice. Never throws. */
-  async confirm(): Promise<DurabilityCheck> {
-    const found = await this.outcome().catch((error: Error) => `(none could be made: ${error.message})`);
-    return {
-      check: "a standby confirms a commit",
-      ok: found === CONFIRMED,
-      found,
-      mend: "see on the primary, in pg_stat_replication, which standby does not flush; start it, thaw it, or mend its disk or network",
-    };
+  confirm(): Promise<DurabilityCheck> {
+    return this.outcome().catch((error: Error) => notConfirmed(`(none could be made: ${error.message})`));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -49,16 +51,20 @@ export class GateCommit implements AsyncDisposable {
     else this.session?.destroy();
   }
 
-  private async outcome(): Promise<string> {
+  private async outcome(): Promise<DurabilityCheck> {
     this.open ??= await this.begin();
     const { backend, answer } = this.open;
-    const outcome = await Promise.race([answer, pause(this.options.timeoutMs, "late" as const, { ref: false })]);
-    if ((outcome === "late" || outcome === "lost") && (await this.stillWaits(backend))) return NOT_CONFIRMED;
+    const outcome = await Promise.race([
+      answer,
+      pause(this.options.timeoutMs, "late" as const, { ref: false }),
+    ]);
+    const isOpen = (outcome === "late" || outcome === "lost") && (await this.stillWaits(backend));
+    if (isOpen) return notConfirmed("(none in time)");
     this.open = undefined;
     if (outcome === "confirmed") return CONFIRMED;
     // Whatever that server still says is of no use: the next commit is made wherever the primary is then.
     this.session?.destroy();
-    return typeof outcome === "string" ? NOT_CONFIRMED : `(refused: ${outcome.refused})`;
+    return notConfirmed(typeof outcome === "string" ? "(none in time)" : `(refused: ${outcome.refused})`);
   }
 
   private async begin() {

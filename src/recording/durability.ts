@@ -160,7 +160,7 @@ export function clusterChecks(
     ...nodes.flatMap((node) =>
       nodeChecks(node).map((check) => ({ ...check, check: `${node.host} ${check.check}` })),
     ),
-    ...primaries.flatMap((primary) => askedChecks(primary, nodes, unreachable)),
+    ...(primaries.length === 1 ? askedChecks(primaries[0]!, nodes, unreachable) : []),
   ];
 }
 
@@ -183,7 +183,8 @@ function askedChecks(
       check: `standby ${name} asked`,
       // One that confirms nothing, since it hangs or is being started, acknowledges nothing either.
       ok: node !== undefined || !confirms,
-      found: node?.host ?? `${confirms ? "confirming commits" : "confirming nothing"} from ${address}, not asked`,
+      found:
+        node?.host ?? `${confirms ? "confirming commits" : "confirming nothing"} from ${address}, not asked`,
       mend: `name it in DATABASE_URL, or take it out of synchronous_standby_names${silent}`,
     };
   });

@@ -118,7 +118,9 @@ function openGate(
     () => gate.faults.length,
   );
   const help = "1 for each check that forbids acknowledging";
-  labelledGaugeOf(metrics, "urna_durability_gate_fault", help, ["check"], () => gate.faults.map(({ check }) => ({ check })));
+  labelledGaugeOf(metrics, "urna_durability_gate_fault", help, ["check"], () =>
+    gate.faults.map(({ check }) => ({ check })),
+  );
   gaugeOf(
     metrics,
     "urna_durability_gate_age_seconds",

@@ -22,8 +22,7 @@ export async function runUntilSignalled(
   const failures = services.map((service, i) =>
     runs[i]!.then(
       () => new Promise<never>(() => undefined),
-      (error) =>
-        Promise.reject(new Error(`${service.name} failed: ${error.message}`, { cause: error })),
+      (error) => Promise.reject(new Error(`${service.name} failed: ${error.message}`, { cause: error })),
     ),
   );
   try {
