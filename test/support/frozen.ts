@@ -1,6 +1,6 @@
 /** PostgreSQL nodes that hang: alive, connected, and answering nothing. */
 import { expect } from "bun:test";
-import { processesIn } from "../../src/embedded/processes.ts";
+import { processesIn, signal } from "../../src/embedded/processes.ts";
 
 /** Freezes a node; thawed when disposed of. */
 export function freeze(dataFolder: string): Disposable {
@@ -9,7 +9,7 @@ export function freeze(dataFolder: string): Disposable {
   for (const pid of frozen) process.kill(pid, "SIGSTOP");
   return {
     [Symbol.dispose]: () => {
-      for (const pid of frozen) process.kill(pid, "SIGCONT");
+      for (const pid of frozen) signal(pid, "SIGCONT");
     },
   };
 }
