@@ -45,6 +45,14 @@ test("a pool that was disposed of opens no session, and keeps none that comes ba
   await expect(pool.use(async () => 1)).rejects.toMatchObject({ code: "ledger_unavailable" });
 });
 
+test("nor does it look for a primary any more", async () => {
+  const connectionString = "postgres://nobody@127.0.0.1:1/none";
+  const pool = new SessionPool({ ...TEST_SESSION, connectionString, sessionsMax: 2, waitingMax: 2 });
+  await expect(pool.use(async () => 1)).rejects.toMatchObject({ code: "no_primary" });
+  await pool[Symbol.asyncDispose]();
+  await expect(pool.use(async () => 1)).rejects.toMatchObject({ code: "ledger_unavailable" });
+});
+
 test("a session to a primary that hangs is closed all the same", async () => {
   const session = await Session.openPrimary(cluster.connectionString, TEST_SESSION);
   using _ = freeze(cluster.nodes.primary.dataFolder);

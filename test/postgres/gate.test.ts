@@ -72,6 +72,11 @@ test("a second standby must be named too; one that hangs confirms nothing and sh
     expect(await commit.confirm()).toMatchObject({ ok: true });
     return (await faults()).length === 0;
   });
+  // And not because the primary has given it up.
+  await using client = await toPrimary(cluster);
+  const asked =
+    "SELECT FROM pg_stat_replication WHERE application_name = 'urna_second' AND state = 'streaming'";
+  expect((await client.query(asked)).rowCount).toBe(1);
 });
 
 test("the name that a standby streams under is read from what it says of itself", () => {
