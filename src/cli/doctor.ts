@@ -1,12 +1,21 @@
 /** `urna doctor`: is this deployment safe to take votes? */
 import { Command } from "commander";
-import { readClusterFacts } from "../postgres/durability.ts";
+import { askHosts, clusterFactsReader } from "../postgres/durability.ts";
+import { GateCommit, notConfirmed } from "../postgres/gate-commit.ts";
+import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
 import { OPTIONS } from "../runtime/options.ts";
-import { CommandFailed } from "./failure.ts";
+import { clockCheck, connectionChecks, reachableChecks, shownChecks } from "./doctor-checks.ts";
+import { CommandFailed, isBug } from "./failure.ts";
 import { readDevFile } from "./target.ts";
 
 const SESSION = { applicationName: "urna doctor", connectTimeoutMs: 5_000, lockTimeoutMs: 1_000 };
+const COMMIT_TIMEOUT_MS = 5_000;
+/** Commits that have waited so long say enough: another one would only take one more connection. */
+const WAIT_MS_MAX = 2_000;
+
+const EXIT_UNSAFE = 1;
+const EXIT_NOT_ASKED = 2;
 
 type DoctorFlags = { databaseUrl?: string; data: string; json?: boolean };
 
@@ -18,33 +27,56 @@ export function doctorCommand(): Command {
     .option("--json", "print JSON, for machines")
     .addHelpText(
       "after",
-      "\nExit status: 0 safe, 1 not safe.\n\nExample:\n  urna doctor --database-url postgres://urna@db1,db2/urna",
+      "\nExit status: 0 safe, 1 not safe, 2 nobody could be asked." +
+        "\n\nExample:\n  urna doctor --database-url postgres://urna@db1,db2/urna",
     )
     .action(runDoctor);
 }
 
 async function runDoctor(flags: DoctorFlags): Promise<void> {
-  const databaseUrl = flags.databaseUrl ?? readDevFile(flags.data)?.databaseUrl;
-  if (databaseUrl === undefined) {
-    throw new CommandFailed(
-      "no ledger is known: start urna dev, name its --data folder, or set --database-url (DATABASE_URL)",
-    );
+  try {
+    const databaseUrl = flags.databaseUrl ?? readDevFile(flags.data)?.databaseUrl;
+    if (databaseUrl === undefined) {
+      throw new CommandFailed(
+        "no ledger is known: start urna dev, name its --data folder, or set --database-url (DATABASE_URL)",
+      );
+    }
+    const { checks, asked } = await examine(databaseUrl);
+    const safe = checks.every(({ ok }) => ok);
+    console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
+    if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
+    if (!safe) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
+  } catch (error) {
+    if (isBug(error)) throw error;
+    console.error(`urna: ${(error as Error).message}`);
+    process.exitCode = EXIT_NOT_ASKED;
   }
-  const { nodes, unreachable } = await readClusterFacts(databaseUrl, SESSION);
-  const checks = [...clusterChecks(nodes, unreachable), ...unreachable.map(unreachableCheck)];
-  const safe = checks.every(({ ok }) => ok);
-  console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
-  if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
-  if (!safe) process.exitCode = 1;
 }
 
-function unreachableCheck(host: string): DurabilityCheck {
-  return {
-    check: `${host.split(": ")[0]} reachable`,
-    ok: false,
-    found: host,
-    mend: "start the node, or take it out of the connection string",
-  };
+async function examine(databaseUrl: string): Promise<{ checks: DurabilityCheck[]; asked: boolean }> {
+  const { nodes, unreachable } = await clusterFactsReader(databaseUrl, SESSION)();
+  const { answers: limits } = await askHosts(databaseUrl, SESSION, readNodeLimits);
+  const checks = [
+    ...reachableChecks(nodes, unreachable),
+    ...shownChecks(nodes),
+    ...clusterChecks(nodes, unreachable),
+    await commitCheck(databaseUrl, limits),
+    ...connectionChecks(limits),
+    ...limits.map(clockCheck),
+  ];
+  return { checks, asked: nodes.length > 0 };
+}
+
+async function commitCheck(databaseUrl: string, limits: readonly NodeLimits[]): Promise<DurabilityCheck> {
+  const oldestWaitMs = Math.max(0, ...limits.map((each) => each.oldestWaitMs));
+  if (oldestWaitMs > WAIT_MS_MAX)
+    return notConfirmed(`(one has waited for ${Math.round(oldestWaitMs / 1000)} s)`);
+  await using commit = new GateCommit({
+    ...SESSION,
+    connectionString: databaseUrl,
+    timeoutMs: COMMIT_TIMEOUT_MS,
+  });
+  return await commit.confirm();
 }
 
 function line({ check, ok, found, mend }: DurabilityCheck): string {

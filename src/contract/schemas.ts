@@ -102,7 +102,10 @@ export const SCHEMAS = {
   }),
   VoterTokens: object({ tokens: { type: "array", items: text } }),
   Liveness: object({ status: { const: "alive" } }),
-  Readiness: object({ status: { enum: ["ready", "not_ready"] }, reasons: { type: "array", items: text } }),
+  Readiness: object({
+    status: { enum: ["ready", "not_ready"] },
+    reasons: { type: "array", items: object({ check: text, found: text, mend: text }) },
+  }),
   NewElection: sent(shapes.election),
   NewContest: sent(shapes.contest),
   VotersToMint: sent(shapes.voterTokens),

@@ -13,8 +13,16 @@ export function jsonText(text: string, status = 200): Response {
   return new Response(text, { status, headers: JSON_HEADERS });
 }
 
-export function problem(code: ProblemCode, detail: string): Response {
+/** What a voter is told whatever the reason: it may quote PostgreSQL, its hosts or settings, which are nobody's business. */
+const DETAILS: Partial<Record<ProblemCode, string>> = {
+  not_recorded: "votes can't be recorded safely at the moment: try again, which is always safe",
+  outcome_unknown:
+    "it is not known yet whether this ballot is recorded: send the same one again, which is always safe",
+};
+
+export function problem(code: ProblemCode, reason: string): Response {
   const { status, title } = PROBLEMS[code];
+  const detail = DETAILS[code] ?? reason;
   const headers: Record<string, string> = {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
@@ -38,9 +46,15 @@ const PROBLEM_HEADERS: Partial<Record<ProblemCode, Record<string, string>>> = {
   request_timeout: CLOSE,
 };
 
-/** Whatever a handler threw, as an answer; what was not expected is logged and told to nobody. */
-export function failure(error: unknown, onUnexpected: (error: unknown) => void): Response {
-  if (error instanceof Problem) return problem(error.code, error.message);
-  onUnexpected(error);
+/**
+ * Whatever a handler threw, as an answer. What was not expected, and what lies behind a problem, is told to `report`
+ * and to nobody else.
+ */
+export function failure(error: unknown, report: (error: unknown) => void): Response {
+  if (error instanceof Problem) {
+    if (error.cause !== undefined) report(error);
+    return problem(error.code, error.message);
+  }
+  report(error);
   return problem("internal_error", "this has been logged; trying again is safe");
 }

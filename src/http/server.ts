@@ -15,6 +15,7 @@ export type ServerOptions = {
   routes: readonly Route[];
   /** No route takes a larger body. */
   bodyBytesMax: number;
+  /** Told of errors that nobody expected, and of problems that have a cause. */
   onUnexpected: (error: unknown) => void;
 };
 

@@ -1,5 +1,5 @@
 /** What PostgreSQL says of its own durability, from every node itself. */
-import type { DurabilitySettings, NodeFacts } from "../recording/durability.ts";
+import type { CountingStandby, DurabilitySettings, NodeFacts } from "../recording/durability.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
 import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
@@ -15,55 +15,99 @@ export const DURABILITY_SETTINGS = `json_build_object(${[
   .map((name) => `'${name}', current_setting('${name}')`)
   .join(", ")})`;
 
-/** Asks every host of the connection string. Those that can't be reached are named with the reason. */
-export async function readClusterFacts(connectionString: string, options: SessionOptions) {
-  const nodes: NodeFacts[] = [];
-  const unreachable: string[] = [];
-  await Promise.all(
-    hostUrls(connectionString).map(async (url) => {
-      try {
-        const session = await Session.openHost(url, { ...options, asConfigured: true });
-        try {
-          nodes.push(await cutAfter(session, options.connectTimeoutMs, readNodeFacts(session)));
-        } finally {
-          session.destroy();
-        }
-      } catch (error) {
-        unreachable.push(`${hostName(url)}: ${(error as Error).message}`);
-      }
-    }),
-  );
-  nodes.sort((a, b) => a.host.localeCompare(b.host));
-  return { nodes, unreachable };
+/** Asks every host of the connection string, again and again; each time those that can't be reached are named. */
+export function clusterFactsReader(connectionString: string, options: SessionOptions) {
+  /** How far the primary's WAL had come when it was last asked. */
+  let writtenTo: string | null = null;
+  return async () => {
+    const { answers, unreachable } = await askHosts(connectionString, options, (session) =>
+      readNodeFacts(session, writtenTo),
+    );
+    writtenTo = answers.find((answer) => answer.writtenTo !== null)?.writtenTo ?? writtenTo;
+    return { nodes: answers.map(({ facts }) => facts), unreachable };
+  };
 }
 
-/** Asks one node. */
-export async function readNodeFacts(session: Session): Promise<NodeFacts> {
-  const [row] = await session.query<NodeRow>({
-    text: `
-      SELECT pg_is_in_recovery() AS standby, current_setting('server_version') AS server_version,
-             version() AS version, ${DURABILITY_SETTINGS} AS settings,
-             (SELECT coalesce(array_agg(application_name ORDER BY application_name), '{}')
-              FROM pg_stat_replication
-              WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS synchronous_standbys,
-             pg_has_role('pg_read_all_stats', 'USAGE') AS sees_standbys`,
+/** Asks every host the same, connecting and all within `connectTimeoutMs`; the answers are in the hosts' order. */
+export async function askHosts<Answer>(
+  connectionString: string,
+  options: SessionOptions,
+  ask: (session: Session) => Promise<Answer>,
+): Promise<{ answers: Answer[]; unreachable: string[] }> {
+  const unreachable: string[] = [];
+  const asked = hostUrls(connectionString).map(async (url) => {
+    const endMs = performance.now() + options.connectTimeoutMs;
+    try {
+      const session = await Session.openHost(url, { ...options, asConfigured: true });
+      try {
+        return [await cutAfter(session, Math.max(1, endMs - performance.now()), ask(session))];
+      } finally {
+        session.destroy();
+      }
+    } catch (error) {
+      const { message, code } = error as Error & { code?: string };
+      unreachable.push(`${hostName(url)}: ${message || code}`);
+      return [];
+    }
   });
-  return {
+  return { answers: (await Promise.all(asked)).flat(), unreachable };
+}
+
+/** Asks one node; of a primary also which standbys have flushed what was `writtenTo` before, null being nothing. */
+async function readNodeFacts(session: Session, writtenTo: string | null) {
+  const [row] = await session.query<NodeRow>({ text: NODE_FACTS }, [writtenTo]);
+  const { standby, version, settings, system_identifier, standbys, conninfo, slot_name } = row!;
+  const facts: NodeFacts = {
     host: session.host,
-    isPrimary: !row!.standby,
-    serverVersion: row!.server_version,
-    platform: /linux/.test(row!.version) ? "linux" : "other",
-    settings: row!.settings,
-    synchronousStandbys: row!.synchronous_standbys,
+    isPrimary: !standby,
+    version: row!.server_version_num,
+    platform: /linux/.test(version) ? "linux" : "other",
+    settings,
+    systemIdentifier: system_identifier,
+    standbys: standbys ?? [],
+    follows: conninfo === null ? null : { name: standbyName(conninfo), slot: slot_name },
     seesStandbys: row!.sees_standbys,
   };
+  return { facts, writtenTo: row!.written_to };
+}
+
+/**
+ * The name that a standby streams under, from its own pg_stat_wal_receiver.conninfo, where values are not quoted:
+ * primary_conninfo's application_name, or else cluster_name or walreceiver, which are sent as its fallback.
+ */
+export function standbyName(conninfo: string): string {
+  const said = (keyword: string) => new RegExp(`(?:^| )${keyword}=(.*?)(?= [a-z_]+=|$)`).exec(conninfo)?.[1];
+  return said("application_name") ?? said("fallback_application_name") ?? "";
 }
 
 type NodeRow = {
   standby: boolean;
-  server_version: string;
+  server_version_num: number;
   version: string;
   settings: DurabilitySettings;
-  synchronous_standbys: string[];
+  system_identifier: string;
+  standbys: CountingStandby[] | null;
+  conninfo: string | null;
+  slot_name: string | null;
   sees_standbys: boolean;
+  written_to: string | null;
 };
+
+/** `potential` ones count from the moment that another one is lost. A slot is streamed through by one process. */
+const NODE_FACTS = `
+  SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num')::int4 AS server_version_num,
+         version() AS version, ${DURABILITY_SETTINGS} AS settings,
+         (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+         (SELECT json_agg(json_build_object(
+                   'name', application_name,
+                   'address', coalesce(host(client_addr), 'a local socket'),
+                   'slot', slot_name,
+                   'isSynchronous', state = 'streaming' AND sync_state IN ('sync', 'quorum'),
+                   'confirms', state = 'streaming' AND coalesce(flush_lsn >= $1::pg_lsn, true)
+                 ) ORDER BY application_name)
+          FROM pg_stat_replication LEFT JOIN pg_replication_slots ON active_pid = pid
+          WHERE sync_state <> 'async') AS standbys,
+         conninfo, slot_name,
+         pg_has_role('pg_read_all_stats', 'USAGE') AS sees_standbys,
+         CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_flush_lsn()::text END AS written_to
+  FROM (SELECT) AS node LEFT JOIN pg_stat_wal_receiver ON status = 'streaming'`;

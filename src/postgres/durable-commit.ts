@@ -1,4 +1,5 @@
 /** The one place that decides whether a transaction's commit may be acknowledged. */
+import { UnavailableError } from "./passing.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -11,16 +12,6 @@ export type CommitOutcome<T> =
   | { outcome: "committed"; value: T }
   | { outcome: "not_committed"; error: Error }
   | { outcome: "unknown"; error: Error };
-
-/** A WARNING arrived where only an unconditional success may be acknowledged. */
-export class CommitWarningError extends Error {
-  readonly code = "commit_warning";
-}
-
-/** The transaction took longer than it may. */
-export class CommitTimeoutError extends Error {
-  readonly code = "commit_timeout";
-}
 
 /** What a transaction may take, after which the connection is cut: never cancelled. */
 type Bounds = { session: Session; timeoutMs: number };
@@ -98,14 +89,20 @@ async function inTime<T>(
   { session, timeoutMs }: Bounds,
   attempt: () => Promise<CommitOutcome<T>>,
 ): Promise<CommitOutcome<T>> {
-  let timeout: CommitTimeoutError | undefined;
+  const { abandoned } = session.options;
+  if (abandoned?.areTooMany) {
+    const error = new UnavailableError("too many commits of this process still wait for a standby");
+    return { outcome: "not_committed", error };
+  }
+  let timeout: UnavailableError | undefined;
   const timer = setTimeout(() => {
-    timeout = new CommitTimeoutError(`no answer from PostgreSQL within ${timeoutMs} ms`);
+    timeout = new UnavailableError(`no answer from PostgreSQL within ${timeoutMs} ms`);
     session.destroy();
   }, timeoutMs);
   session.takeWarnings();
   try {
     const result = await attempt();
+    if (result.outcome === "unknown") abandoned?.add();
     return result.outcome === "committed" || timeout === undefined ? result : { ...result, error: timeout };
   } finally {
     clearTimeout(timer);
@@ -115,7 +112,7 @@ async function inTime<T>(
 function refuseWarnings(session: Session): void {
   const warnings = session.takeWarnings();
   if (warnings.length === 0) return;
-  throw new CommitWarningError(
+  throw new UnavailableError(
     warnings.map(({ sqlState, message }) => `WARNING ${sqlState}: ${message}`).join("; "),
   );
 }
@@ -129,7 +126,7 @@ export async function commitOrThrow<T>(
   const result = await commitDurably(session, timeoutMs, work);
   if (result.outcome === "committed") return result.value;
   if (result.outcome === "not_committed") throw result.error;
-  throw new Error(`the outcome is unknown, doing it again is safe: ${result.error.message}`, {
+  throw new UnavailableError(`the outcome is unknown, doing it again is safe: ${result.error.message}`, {
     cause: result.error,
   });
 }

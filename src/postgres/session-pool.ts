@@ -1,10 +1,6 @@
 /** A bounded set of sessions to the primary, shared by everything that is not a lane. */
+import { UnavailableError } from "./passing.ts";
 import { Session, type SessionOptions } from "./session.ts";
-
-/** More callers wait for a session than the pool lets wait. */
-export class PoolOverloadedError extends Error {
-  readonly code = "pool_overloaded";
-}
 
 export type SessionPoolOptions = SessionOptions & {
   connectionString: string;
@@ -15,15 +11,17 @@ export type SessionPoolOptions = SessionOptions & {
 /**
  * At most `sessionsMax` sessions; callers beyond them wait in order, at most `waitingMax` of them. A session that
  * broke, or whose work failed, is not used again: the next caller finds the primary anew, wherever it is by then.
+ * Once disposed of it opens none: work that is under way ends, and its session with it.
  */
 export class SessionPool implements AsyncDisposable {
   private readonly idle: Session[] = [];
   private readonly waiting: (() => void)[] = [];
   private open = 0;
+  private isClosed = false;
 
   constructor(private readonly options: SessionPoolOptions) {}
 
-  /** Throws NoPrimaryError, {@link PoolOverloadedError}, or what `work` throws. */
+  /** Throws {@link UnavailableError}, or what `work` throws. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     await this.admit();
     try {
@@ -34,7 +32,7 @@ export class SessionPool implements AsyncDisposable {
         reusable = session.usable;
         return result;
       } finally {
-        if (reusable) this.idle.push(session);
+        if (reusable && !this.isClosed) this.idle.push(session);
         else session.destroy();
       }
     } finally {
@@ -43,6 +41,7 @@ export class SessionPool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true;
     await Promise.all(this.idle.splice(0).map((session) => session[Symbol.asyncDispose]()));
   }
 
@@ -52,7 +51,7 @@ export class SessionPool implements AsyncDisposable {
       return;
     }
     if (this.waiting.length >= this.options.waitingMax) {
-      throw new PoolOverloadedError(`more than ${this.options.waitingMax} callers wait for PostgreSQL`);
+      throw new UnavailableError(`more than ${this.options.waitingMax} callers wait for PostgreSQL`);
     }
     await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
@@ -68,6 +67,10 @@ export class SessionPool implements AsyncDisposable {
     for (let session = this.idle.pop(); session !== undefined; session = this.idle.pop()) {
       if (session.usable) return session;
     }
-    return Session.openPrimary(this.options.connectionString, this.options);
+    if (this.isClosed) throw new UnavailableError("the ledger is being left");
+    const session = await Session.openPrimary(this.options.connectionString, this.options);
+    if (!this.isClosed) return session;
+    session.destroy();
+    throw new UnavailableError("the ledger is being left");
   }
 }

@@ -2,7 +2,10 @@
 import type { Duplex } from "node:stream";
 import pg from "pg";
 import type { DurabilityCheck } from "../recording/durability.ts";
+import { withinTime } from "../runtime/within-time.ts";
+import type { AbandonedCommits } from "./abandoned-commits.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
+import { UnavailableError } from "./passing.ts";
 
 // int8 holds sequence numbers and counts, all far below 2^53.
 const types = new pg.TypeOverrides();
@@ -21,6 +24,8 @@ export type SessionOptions = {
   gateFaults?: () => readonly DurabilityCheck[];
   /** Go on although the durability gate refuses; every block and receipt made meanwhile says so. */
   overrideGate?: boolean;
+  /** Where commits that were given up are counted; past their bound none begins. */
+  abandoned?: AbandonedCommits;
   /** Keep the server's own synchronous_commit: for asking what it is, never for acknowledging. */
   asConfigured?: boolean;
 };
@@ -28,16 +33,17 @@ export type SessionOptions = {
 export type Statement = { name?: string; text: string };
 
 /** Not a single host of the connection string is a primary that answers. */
-export class NoPrimaryError extends Error {
-  readonly code = "no_primary";
+export class NoPrimaryError extends UnavailableError {
+  override readonly code = "no_primary";
 }
+
+/** A server that is frozen or cut off never closes a connection. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export class Session implements AsyncDisposable {
   /** Warnings not yet taken; a bounded transaction takes them before it is acknowledged. */
   private warnings: Warning[] = [];
   private isClosed = false;
-  /** Settles when the connection has ended, however it ended. */
-  readonly closed: Promise<void>;
 
   private constructor(
     private readonly client: pg.Client,
@@ -48,29 +54,43 @@ export class Session implements AsyncDisposable {
     client.on("notice", ({ code, message }) => {
       this.warnings.push({ sqlState: code ?? "", message: message ?? "" });
     });
-    this.closed = new Promise((resolve) => {
-      const end = () => {
-        this.isClosed = true;
-        resolve();
-      };
-      client.on("error", end);
-      client.on("end", end);
-    });
+    const end = () => {
+      this.isClosed = true;
+    };
+    client.on("error", end);
+    client.on("end", end);
   }
 
   get usable(): boolean {
     return !this.isClosed;
   }
 
-  /** Runs one statement; several may be under way, they are answered in order. Throws pg's DatabaseError. */
+  /** The process id of the server process that serves this session. */
+  get backend(): number {
+    // The declared types leave it out.
+    return (this.client as unknown as { processID: number }).processID;
+  }
+
+  /**
+   * Runs one statement; several may be under way, they are answered in order. Throws pg's DatabaseError, or
+   * {@link UnavailableError} when the connection is lost.
+   */
   async query<Row extends object>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
-    const result = await this.client.query({ ...statement, values });
-    return result.rows as Row[];
+    return (await this.send({ ...statement, values })).rows as Row[];
   }
 
   /** Like {@link query}, for the command tag: a COMMIT of a failed transaction answers ROLLBACK without an error. */
   async command(text: string): Promise<string> {
-    return (await this.client.query(text)).command;
+    return (await this.send({ text })).command;
+  }
+
+  private async send(statement: pg.QueryConfig): Promise<pg.QueryResult> {
+    try {
+      return await this.client.query(statement);
+    } catch (error) {
+      if (error instanceof pg.DatabaseError || this.usable) throw error;
+      throw new UnavailableError(`lost ${this.host}: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   /** The warnings since the last call. */
@@ -90,7 +110,8 @@ export class Session implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    await this.client.end().catch(() => undefined);
+    const late = () => new UnavailableError("not closed in time");
+    await withinTime(this.client.end(), CLOSE_TIMEOUT_MS, late).catch(() => this.destroy());
   }
 
   /** Connects to one host, whatever its part in the cluster. */
@@ -143,14 +164,9 @@ export class Session implements AsyncDisposable {
   }
 }
 
-/** The server took longer than it may to answer. */
-export class ReadTimeoutError extends Error {
-  readonly code = "read_timeout";
-}
-
 /**
  * What `work` on the session settles to; after `timeoutMs` the connection is cut and it throws
- * {@link ReadTimeoutError}: a server that is cut off from the network answers nothing at all.
+ * {@link UnavailableError}: a server that is cut off from the network answers nothing at all.
  */
 export async function cutAfter<T>(session: Session, timeoutMs: number, work: Promise<T>): Promise<T> {
   let isLate = false;
@@ -162,7 +178,7 @@ export async function cutAfter<T>(session: Session, timeoutMs: number, work: Pro
     return await work;
   } catch (error) {
     if (!isLate) throw error;
-    throw new ReadTimeoutError(`no answer from PostgreSQL within ${timeoutMs} ms`, { cause: error });
+    throw new UnavailableError(`no answer from PostgreSQL within ${timeoutMs} ms`, { cause: error });
   } finally {
     clearTimeout(deadline);
   }

@@ -13,6 +13,7 @@ import {
 import { insertStream, selectBallots, selectPlace, writeWal } from "./ballots.ts";
 import { commitDurably, commitOrThrow, commitStatement } from "./durable-commit.ts";
 import { sealedContestOf } from "./partitions.ts";
+import { UnavailableError } from "./passing.ts";
 import { recordBatch } from "./record-batch.ts";
 import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
@@ -28,6 +29,7 @@ type Block = { hash: Buffer; places: Buffer; overridden: boolean };
 
 export class PostgresStreamWriter implements StreamWriter {
   private session: Session | undefined;
+  private isClosed = false;
   /** The durability settings that were last judged good enough to record under, and what is wrong with them. */
   private settings: { text: string; faults: readonly DurabilityCheck[] } = { text: "", faults: [] };
 
@@ -38,7 +40,10 @@ export class PostgresStreamWriter implements StreamWriter {
     const faults = this.options.gateFaults?.() ?? [];
     if (faults.length > 0 && !this.options.overrideGate) throw notDurable(faults);
     if (this.session?.usable) return;
-    this.session = await Session.openPrimary(this.options.connectionString, this.options);
+    if (!this.isClosed) this.session = await Session.openPrimary(this.options.connectionString, this.options);
+    if (!this.isClosed) return;
+    this.session?.destroy();
+    throw new UnavailableError("the ledger is being left");
   }
 
   openStream(): Promise<StreamHead> {
@@ -67,7 +72,9 @@ export class PostgresStreamWriter implements StreamWriter {
     return this.record(head, batch);
   }
 
+  /** For good: it does not connect again. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true;
     await this.session?.[Symbol.asyncDispose]();
   }
 

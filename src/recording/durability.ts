@@ -10,15 +10,33 @@ export type DurabilitySettings = {
   data_checksums: string;
 };
 
+/** A standby as the primary sees it, whose confirmation a commit may rest on now or at any moment. */
+export type CountingStandby = {
+  name: string;
+  /** Where it connects from, for people. */
+  address: string;
+  /** The replication slot that it streams through: only one standby at a time can. */
+  slot: string | null;
+  /** It is streaming, and commits wait for it now. */
+  isSynchronous: boolean;
+  /** It has flushed what was written a moment ago. */
+  confirms: boolean;
+};
+
 /** One node of the cluster, asked itself. A standby with fsync=off looks healthy from the primary. */
 export type NodeFacts = {
   host: string;
   isPrimary: boolean;
-  serverVersion: string;
+  /** PostgreSQL's server_version_num: 180004 is 18.4. */
+  version: number;
   platform: "linux" | "other";
   settings: DurabilitySettings;
-  /** On a primary: the standbys that are streaming and count for the synchronous wait. */
-  synchronousStandbys: string[];
+  /** The same on a primary and on its standbys, and on no other cluster's nodes. */
+  systemIdentifier: string;
+  /** On a primary. */
+  standbys: CountingStandby[];
+  /** On a standby that is streaming: what it calls itself, and the slot that it streams through. */
+  follows: { name: string; slot: string | null } | null;
   /** Whether the session's role is shown them: a superuser, or a member of pg_read_all_stats. */
   seesStandbys: boolean;
 };
@@ -64,14 +82,37 @@ function settingChecks(settings: DurabilitySettings): DurabilityCheck[] {
   ];
 }
 
-/** Non-empty, and no `*`: any WAL receiver at all, a backup's too, would count as a standby. */
+/** Some, at least one of them waited for, and no `*`: any WAL receiver at all, a backup's too, would count. */
 function namesStandbys(names: string): boolean {
-  return names.trim() !== "" && !/(^|[\s,(])"?\*"?\s*($|[,)])/.test(names);
+  const waitsForNone = /^\s*(?:(?:any|first)\s+)?0+\s*\(/i.test(names);
+  return names.trim() !== "" && !waitsForNone && !/(^|[\s,(])"?\*"?\s*($|[,)])/.test(names);
 }
 
-/** Every check of one node: its settings, and on the primary that a synchronous standby is connected. */
+/**
+ * The first minor release of each major without this: for a short time after a start, commits might not wait although
+ * synchronous_standby_names is set (release notes of 17.5, 16.9 and 15.13, "Fix race condition in handling of
+ * synchronous_standby_names immediately after startup"). 18 never had it, and in 14 and before it was not mended.
+ */
+const MINOR_MIN: Record<number, number> = { 15: 13, 16: 9, 17: 5 };
+const MAJOR_WITHOUT = 18;
+
+function versionCheck(version: number): DurabilityCheck {
+  const [major, minor] = [Math.floor(version / 10_000), version % 10_000];
+  const minorMin = major >= MAJOR_WITHOUT ? 0 : MINOR_MIN[major];
+  return {
+    check: "version",
+    ok: minorMin !== undefined && minor >= minorMin,
+    found: `${major}.${minor}`,
+    mend:
+      minorMin === undefined
+        ? "upgrade to PostgreSQL 18; this one may skip the wait for the standby right after it started"
+        : `update to ${major}.${minorMin} or later: before, commits might not wait for a standby right after a start`,
+  };
+}
+
+/** Every check of one node by itself, and of a primary that a synchronous standby is connected. */
 export function nodeChecks(node: NodeFacts): DurabilityCheck[] {
-  const checks = settingChecks(node.settings);
+  const checks = [versionCheck(node.version), ...settingChecks(node.settings)];
   checks.push({
     check: "wal_sync_method",
     ok: node.platform !== "linux" || node.settings.wal_sync_method === "fdatasync",
@@ -84,31 +125,33 @@ export function nodeChecks(node: NodeFacts): DurabilityCheck[] {
     found: node.settings.data_checksums,
     mend: "stop the node, run pg_checksums --enable on its data folder, start it again",
   });
-  if (node.isPrimary) {
-    checks.push({
-      check: "synchronous standby connected",
-      ok: node.synchronousStandbys.length > 0,
-      found:
-        node.synchronousStandbys.join(", ") || (node.seesStandbys ? "(none)" : "(not shown to this role)"),
-      mend: node.seesStandbys
-        ? "start a standby named in synchronous_standby_names, and see pg_stat_replication on the primary"
-        : "GRANT pg_monitor TO the role that DATABASE_URL names",
-    });
-  }
+  if (node.isPrimary) checks.push(connectedCheck(node));
   return checks;
 }
 
-/** Whether a cluster may acknowledge: a primary answers, and nothing is wrong with any node that answers. */
+function connectedCheck({ standbys, seesStandbys }: NodeFacts): DurabilityCheck {
+  const names = standbys.filter(({ isSynchronous }) => isSynchronous).map(({ name }) => name);
+  return {
+    check: "synchronous standby connected",
+    ok: names.length > 0,
+    found: names.join(", ") || (seesStandbys ? "(none)" : "(not shown to this role)"),
+    mend: seesStandbys
+      ? "start a standby named in synchronous_standby_names, and see pg_stat_replication on the primary"
+      : "GRANT pg_monitor TO the role that DATABASE_URL names",
+  };
+}
+
+/** Whether a cluster may acknowledge: one primary answers, nothing is wrong with any node, and all that count were asked. */
 export function clusterChecks(
   nodes: readonly NodeFacts[],
   unreachable: readonly string[],
 ): DurabilityCheck[] {
-  const primaries = nodes.filter(({ isPrimary }) => isPrimary).map(({ host }) => host);
+  const primaries = nodes.filter(({ isPrimary }) => isPrimary);
   return [
     {
       check: "one primary",
       ok: primaries.length === 1,
-      found: primaries.join(", ") || `(none) ${unreachable.join("; ")}`.trim(),
+      found: primaries.map(({ host }) => host).join(", ") || `(none) ${unreachable.join("; ")}`.trim(),
       mend:
         primaries.length > 1
           ? "two primaries: stop the older one at once, then rebuild it as a standby"
@@ -117,5 +160,32 @@ export function clusterChecks(
     ...nodes.flatMap((node) =>
       nodeChecks(node).map((check) => ({ ...check, check: `${node.host} ${check.check}` })),
     ),
+    ...(primaries.length === 1 ? askedChecks(primaries[0]!, nodes, unreachable) : []),
   ];
+}
+
+/**
+ * Whether each standby that a commit may rest on is one of the nodes that were asked. They are told apart by what
+ * both sides say: the name that synchronous_standby_names goes by, and the slot. A node stands for one standby, so
+ * that a second one of the same name is noticed.
+ */
+function askedChecks(
+  primary: NodeFacts,
+  nodes: readonly NodeFacts[],
+  unreachable: readonly string[],
+): DurabilityCheck[] {
+  const asked = nodes.filter(({ systemIdentifier }) => systemIdentifier === primary.systemIdentifier);
+  return primary.standbys.map(({ name, slot, address, confirms }) => {
+    const index = asked.findIndex(({ follows }) => follows?.name === name && follows.slot === slot);
+    const [node] = index === -1 ? [] : asked.splice(index, 1);
+    const silent = unreachable.length === 0 ? "" : `; no answer from ${unreachable.join(", ")}`;
+    return {
+      check: `standby ${name} asked`,
+      // One that confirms nothing, since it hangs or is being started, acknowledges nothing either.
+      ok: node !== undefined || !confirms,
+      found:
+        node?.host ?? `${confirms ? "confirming commits" : "confirming nothing"} from ${address}, not asked`,
+      mend: `name it in DATABASE_URL, or take it out of synchronous_standby_names${silent}`,
+    };
+  });
 }

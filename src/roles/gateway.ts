@@ -11,7 +11,7 @@ import type { BodyBounds } from "../http/request.ts";
 import { PostgresStreamWriter } from "../postgres/stream-writer.ts";
 import { Lane } from "../recording/lane.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
-import type { Log } from "../runtime/log.ts";
+import { atMostEvery, failureLog, type Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
 import { DIRECTORY_LIFETIME_MS, type LedgerAccess } from "./ledger.ts";
@@ -59,7 +59,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     ...castingRoutes(casting, directory, {
       body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
       onAnswer: metrics.castAnswers,
-      onUnexpected: (err) => log.error({ err }, "casting a ballot failed unexpectedly"),
+      onUnexpected: failureLog(log),
     }),
     ...contestRoutes(directory, list, Date.now),
   ];
@@ -78,6 +78,9 @@ function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: G
       attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
     }),
   );
+  const failed = atMostEvery(1_000, (unwritten, { outcome, error }: { outcome: string; error: Error }) =>
+    log.warn({ err: error, unwritten }, `a batch is ${outcome}, trying again`),
+  );
   return new Lane(writer, ledger.finder, {
     batchBallotsMax: BATCH_BALLOTS_MAX,
     waitingBallotsMax: WAITING_BALLOTS_MAX,
@@ -89,8 +92,7 @@ function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: G
       metrics.attempts.inc({ outcome: outcome.outcome });
       metrics.attemptSeconds.observe(durationMs / 1000);
       if (outcome.outcome === "recorded") metrics.batchBallots.observe(batch.ballots.length);
-      else if ("error" in outcome)
-        log.warn({ err: outcome.error }, `a batch is ${outcome.outcome}, trying again`);
+      else if ("error" in outcome) failed(outcome);
     },
   });
 }

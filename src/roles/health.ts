@@ -3,8 +3,11 @@ import { json } from "../http/respond.ts";
 import type { Route } from "../http/server.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 
-/** Why the role should get no traffic now, in words; empty when it should. */
-export type Unready = () => string[];
+/** What was looked at, what was found, and what to do about it. */
+export type Reason = { check: string; found: string; mend: string };
+
+/** Why the role should get no traffic now; empty when it should. */
+export type Unready = () => Reason[];
 
 export function healthRoutes(metrics: Metrics, unready: Unready): Route[] {
   return [

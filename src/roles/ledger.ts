@@ -1,16 +1,20 @@
 /** What every role opens to reach the ledger. */
 import { ContestDirectory } from "../contests/directory.ts";
+import { AbandonedCommits } from "../postgres/abandoned-commits.ts";
 import { PostgresBallotFinder } from "../postgres/ballot-finder.ts";
 import { PostgresContestStore } from "../postgres/contest-store.ts";
-import { readClusterFacts } from "../postgres/durability.ts";
+import { clusterFactsReader } from "../postgres/durability.ts";
+import { GateCommit } from "../postgres/gate-commit.ts";
 import type { SessionOptions } from "../postgres/session.ts";
 import { SessionPool } from "../postgres/session-pool.ts";
-import { describeFaults } from "../recording/durability.ts";
+import { type DurabilityCheck, describeFaults } from "../recording/durability.ts";
 import { GateMonitor } from "../recording/gate-monitor.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
-import type { Metrics } from "../runtime/metrics.ts";
+import { gaugeOf, labelledGaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
+import { ABANDONED_COMMITS_MAX, POOL_SESSIONS_MAX } from "./connections.ts";
+import type { Reason } from "./health.ts";
 
 /** How long a process may go on believing what it knew of a contest. */
 export const DIRECTORY_LIFETIME_MS = 1_000;
@@ -23,6 +27,10 @@ const LOCK_TIMEOUT_MS = 1_000;
 const TRANSACTION_TIMEOUT_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const GATE_POLL_MS = 1_000;
+/** Two rounds of questions of which one takes all the time that it may. */
+const GATE_AGE_MS_MAX = 5_000;
+/** A commit takes milliseconds; a disk that stalls for a checkpoint must not shut the gate. */
+const GATE_COMMIT_TIMEOUT_MS = 2_000;
 
 export type LedgerOptions = {
   databaseUrl: string;
@@ -42,18 +50,22 @@ export async function openLedger(
   opened: AsyncDisposableStack,
   { databaseUrl, roleName, overrideGate, log, metrics }: LedgerOptions,
 ) {
-  const gate = new GateMonitor(() => readClusterFacts(databaseUrl, sessionOptions("urna gate")), {
-    pollMs: GATE_POLL_MS,
-    onChange: (faults) => {
-      metrics.gateFaults.set(faults.length);
-      if (faults.length === 0) log.info("the durability gate is open: ballots are acknowledged");
-      else log.error(`the durability gate is shut, no ballot is acknowledged: ${describeFaults(faults)}`);
-    },
-  });
+  const abandoned = new AbandonedCommits(ABANDONED_COMMITS_MAX);
+  const gate = openGate(opened, { databaseUrl, log, metrics }, abandoned);
   await gate.check();
-  const session = { ...sessionOptions(`urna ${roleName}`), gateFaults: () => gate.faults, overrideGate };
+  const session: SessionOptions = {
+    ...sessionOptions(`urna ${roleName}`),
+    gateFaults: () => gate.faults,
+    overrideGate,
+    abandoned,
+  };
   const pool = opened.use(
-    new SessionPool({ ...session, connectionString: databaseUrl, sessionsMax: 8, waitingMax: 1_000 }),
+    new SessionPool({
+      ...session,
+      connectionString: databaseUrl,
+      sessionsMax: POOL_SESSIONS_MAX,
+      waitingMax: 1_000,
+    }),
   );
   const store = new PostgresContestStore(pool, TRANSACTION_TIMEOUT_MS);
   const directory = opened.use(
@@ -74,7 +86,51 @@ export async function openLedger(
   return { databaseUrl, session, pool, store, directory, finder, gate, gateService };
 }
 
-/** Why no ballot is acknowledged now, in words; empty when ballots are. */
-export function gateReasons({ gate }: LedgerAccess): string[] {
-  return gate.faults.map(({ check, found }) => `${check} is ${found}`);
+function openGate(
+  opened: AsyncDisposableStack,
+  { databaseUrl, log, metrics }: Pick<LedgerOptions, "databaseUrl" | "log" | "metrics">,
+  abandoned: AbandonedCommits,
+): GateMonitor {
+  const commit = opened.use(
+    new GateCommit({
+      ...sessionOptions("urna gate"),
+      connectionString: databaseUrl,
+      timeoutMs: GATE_COMMIT_TIMEOUT_MS,
+      abandoned,
+    }),
+  );
+  const gate = new GateMonitor(
+    clusterFactsReader(databaseUrl, sessionOptions("urna gate")),
+    () => commit.confirm(),
+    {
+      pollMs: GATE_POLL_MS,
+      ageMsMax: GATE_AGE_MS_MAX,
+      onChange: (faults) => {
+        if (faults.length === 0) log.info("the durability gate is open");
+        else log.error(`the durability gate is shut, nothing is acknowledged: ${describeFaults(faults)}`);
+      },
+    },
+  );
+  gaugeOf(
+    metrics,
+    "urna_durability_gate_faults",
+    "What forbids acknowledging; 0 when nothing does",
+    () => gate.faults.length,
+  );
+  const help = "1 for each check that forbids acknowledging";
+  labelledGaugeOf(metrics, "urna_durability_gate_fault", help, ["check"], () =>
+    gate.faults.map(({ check }) => ({ check })),
+  );
+  gaugeOf(
+    metrics,
+    "urna_durability_gate_age_seconds",
+    "Age of the answers that the gate goes by",
+    () => gate.ageMs / 1000,
+  );
+  return gate;
+}
+
+/** Why no ballot is acknowledged now; empty when ballots are. */
+export function gateReasons({ gate }: LedgerAccess): Reason[] {
+  return gate.faults.map(({ check, found, mend }: DurabilityCheck) => ({ check, found, mend }));
 }

@@ -1,10 +1,10 @@
 /** A part of a role: what it answers over HTTP and what it does in the background. Parts are served together. */
 import { openApiRoute } from "../contract/openapi.ts";
 import { type HttpServer, type Route, serve } from "../http/server.ts";
-import type { Log } from "../runtime/log.ts";
+import { failureLog, type Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { runUntilSignalled, type Service } from "../runtime/service.ts";
-import { healthRoutes, type Unready } from "./health.ts";
+import { healthRoutes, type Reason, type Unready } from "./health.ts";
 
 export type Part = { routes: Route[]; services: Service[] };
 
@@ -21,20 +21,34 @@ export type ServeOptions = {
 
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Serves until signalled, then drains in the order of the parts: those that people wait for come first. */
+const STOPPING: Reason = {
+  check: "role",
+  found: "shutting down",
+  mend: "send requests to another one, or start it again",
+};
+
+/** Serves until signalled, then is unready at once, and drains in the order of the parts: those that people wait for come first. */
 export async function serveParts(parts: readonly Part[], options: ServeOptions): Promise<void> {
   const { host, port, log, metrics, unready, drainMsMax, onListening } = options;
+  let reasons = unready;
   const server = serve({
     hostname: host,
     port,
     bodyBytesMax: BODY_BYTES_MAX,
-    onUnexpected: (err) => log.error({ err }, "a request failed unexpectedly"),
-    routes: [...parts.flatMap(({ routes }) => routes), ...healthRoutes(metrics, unready), openApiRoute()],
+    onUnexpected: failureLog(log),
+    routes: [
+      ...parts.flatMap(({ routes }) => routes),
+      ...healthRoutes(metrics, () => reasons()),
+      openApiRoute(),
+    ],
   });
   try {
     onListening(server);
     const services = parts.flatMap((part) => part.services);
-    await runUntilSignalled(services, log, drainMsMax);
+    await runUntilSignalled(services, drainMsMax, () => {
+      reasons = () => [STOPPING];
+      log.info("stopping: what is on its way is finished, nothing new is taken");
+    });
   } finally {
     await server.stop();
   }

@@ -30,11 +30,6 @@ export function createMetrics() {
       buckets: [1, 10, 50, 100, 250, 500, 1_000, 2_000],
       registers,
     }),
-    gateFaults: new Gauge({
-      name: "urna_durability_gate_faults",
-      help: "What forbids acknowledging; 0 when nothing does",
-      registers,
-    }),
   };
 }
 
@@ -79,6 +74,26 @@ export function gaugeOf(metrics: Metrics, name: string, help: string, read: () =
     registers: [metrics.registry],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+/** One that is 1 for each set of labels that `read` gives, and absent for all others. */
+export function labelledGaugeOf<Label extends string>(
+  metrics: Metrics,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+  read: () => Record<Label, string>[],
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames,
+    registers: [metrics.registry],
+    collect() {
+      this.reset();
+      for (const labels of read()) this.set(labels, 1);
     },
   });
 }

@@ -1,6 +1,4 @@
 /** Services and how a role runs them: run until signalled, then drain, people first. */
-import type { Log } from "./log.ts";
-
 /** What works in the background while a role is up. */
 export type Service = {
   name: string;
@@ -10,32 +8,27 @@ export type Service = {
   drain?(): void;
 };
 
-export class ServiceFailedError extends Error {
-  readonly code = "service_failed";
-}
-
 /**
- * Runs the services until SIGINT or SIGTERM, then drains them in order, each within `drainMsMax`. A second signal
- * ends the process at once. Throws {@link ServiceFailedError} when a service failed.
+ * Runs the services until SIGINT or SIGTERM, then drains them in order, each within `drainMsMax`, having called
+ * `onStopping` first. A second signal ends the process at once. Throws when a service failed.
  */
 export async function runUntilSignalled(
   services: readonly Service[],
-  log: Log,
   drainMsMax: number,
+  onStopping: () => void,
 ): Promise<void> {
   const ends = services.map(() => new AbortController());
   const runs = services.map((service, i) => service.run(ends[i]!.signal));
   const failures = services.map((service, i) =>
     runs[i]!.then(
       () => new Promise<never>(() => undefined),
-      (error) =>
-        Promise.reject(new ServiceFailedError(`${service.name} failed: ${error.message}`, { cause: error })),
+      (error) => Promise.reject(new Error(`${service.name} failed: ${error.message}`, { cause: error })),
     ),
   );
   try {
     await Promise.race([signalled(), ...failures]);
-    log.info("stopping: no new ballots, those on their way are finished");
   } finally {
+    onStopping();
     for (const [i, service] of services.entries()) {
       service.drain?.();
       ends[i]!.abort();

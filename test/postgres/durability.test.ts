@@ -1,12 +1,12 @@
 /** What is asked of every node, on a real cluster. */
 import { expect, test } from "bun:test";
-import { readClusterFacts } from "../../src/postgres/durability.ts";
+import { clusterFactsReader } from "../../src/postgres/durability.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { clusterChecks } from "../../src/recording/durability.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
 const faultsAt = async (connectionString: string) => {
-  const { nodes, unreachable } = await readClusterFacts(connectionString, TEST_SESSION);
+  const { nodes, unreachable } = await clusterFactsReader(connectionString, TEST_SESSION)();
   return clusterChecks(nodes, unreachable).filter(({ ok }) => !ok);
 };
 

@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import type { Contest } from "../../src/election/contest.ts";
 import { type EmbeddedCluster, startEmbeddedCluster } from "../../src/embedded/cluster.ts";
-import { processesIn } from "../../src/embedded/processes.ts";
 import { PostgresBallotFinder } from "../../src/postgres/ballot-finder.ts";
 import { selectBallots } from "../../src/postgres/ballots.ts";
 import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
@@ -12,6 +11,7 @@ import type { SessionPool } from "../../src/postgres/session-pool.ts";
 import { createLog } from "../../src/runtime/log.ts";
 import { TestFolder } from "../embedded/support.ts";
 import { eventually } from "../support/eventually.ts";
+import { freeze } from "../support/frozen.ts";
 import { ballotOf, batchOf, createContest, openStore, streamWriter } from "../support/record.ts";
 import { TEST_SESSION } from "../support/shared-cluster.ts";
 
@@ -33,17 +33,7 @@ beforeEach(async () => {
 });
 afterAll(() => opened.disposeAsync());
 
-/** Freezes the standby; thawed when disposed of. */
-function freezeStandby(): Disposable {
-  const frozen = processesIn(cluster.nodes.standby.dataFolder);
-  expect(frozen.length).toBeGreaterThan(1);
-  for (const pid of frozen) process.kill(pid, "SIGSTOP");
-  return {
-    [Symbol.dispose]: () => {
-      for (const pid of frozen) process.kill(pid, "SIGCONT");
-    },
-  };
-}
+const freezeStandby = () => freeze(cluster.nodes.standby.dataFolder);
 
 async function openWriter(attemptTimeoutMs = 20_000) {
   const writer = opened.use(streamWriter(cluster.connectionString, { attemptTimeoutMs }));

@@ -4,9 +4,11 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedCluster, startEmbeddedCluster } from "../../src/embedded/cluster.ts";
+import { askHosts } from "../../src/postgres/durability.ts";
 import { migrate } from "../../src/postgres/migrate.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { createLog } from "../../src/runtime/log.ts";
+import { eventually } from "./eventually.ts";
 
 export const TEST_SESSION = { applicationName: "urna test", connectTimeoutMs: 5_000, lockTimeoutMs: 1_000 };
 
@@ -37,6 +39,10 @@ export async function databaseOn(cluster: EmbeddedCluster): Promise<string> {
   const connectionString = cluster.connectionString.replace(/\/[^/?]*(\?|$)/, `/${name}$1`);
   await using session = await Session.openPrimary(connectionString, TEST_SESSION);
   await migrate(session, 30_000);
+  await eventually("the standby has replayed it", async () => {
+    const { unreachable } = await askHosts(connectionString, TEST_SESSION, async () => null);
+    return unreachable.length === 0;
+  });
   return connectionString;
 }
 

@@ -1,0 +1,59 @@
+/** What the doctor judges besides the gate's checks: what is no danger to a recorded ballot, but to an election. */
+import type { NodeLimits } from "../postgres/node-limits.ts";
+import type { DurabilityCheck, NodeFacts } from "../recording/durability.ts";
+import { connectionsMax } from "../roles/connections.ts";
+
+/** What clocks may differ by: that much is allowed for between a close and its announcement. */
+const CLOCK_MS_MAX = 500;
+/** Where none runs yet: one of each role, the gateway with its lanes by default. */
+const PROCESSES_EXPECTED = 3;
+const LANES_EXPECTED = 2;
+
+export function reachableChecks(
+  nodes: readonly NodeFacts[],
+  unreachable: readonly string[],
+): DurabilityCheck[] {
+  const mend = "start the node, let this machine reach it, or take it out of DATABASE_URL";
+  return [
+    ...nodes.map(({ host }) => ({ check: `${host} reachable`, ok: true, found: "yes", mend })),
+    ...unreachable.map((reason) => ({
+      check: `${reason.split(": ")[0]} reachable`,
+      ok: false,
+      found: reason,
+      mend,
+    })),
+  ];
+}
+
+/** A role that is not shown the standbys sees none, which on a standby would only be noticed when it is promoted. */
+export function shownChecks(nodes: readonly NodeFacts[]): DurabilityCheck[] {
+  return nodes.map(({ host, seesStandbys }) => ({
+    check: `${host} pg_stat_replication`,
+    ok: seesStandbys,
+    found: seesStandbys ? "shown to this role" : "not shown to this role",
+    mend: "GRANT pg_monitor TO the role that DATABASE_URL names",
+  }));
+}
+
+export function clockCheck({ host, clockAheadMs, clockDoubtMs }: NodeLimits): DurabilityCheck {
+  return {
+    check: `${host} clock`,
+    ok: Math.abs(clockAheadMs) - clockDoubtMs <= CLOCK_MS_MAX,
+    found: `${Math.abs(clockAheadMs)} ms ${clockAheadMs < 0 ? "behind" : "ahead of"} this machine's (± ${clockDoubtMs})`,
+    mend: `synchronise both clocks by NTP: they may differ by ${CLOCK_MS_MAX} ms`,
+  };
+}
+
+/** Every node may become the primary, so what runs on the primary now must fit on each. */
+export function connectionChecks(limits: readonly NodeLimits[]): DurabilityCheck[] {
+  const primary = limits.find(({ isPrimary }) => isPrimary);
+  const processes = primary?.processes || PROCESSES_EXPECTED;
+  const lanes = primary?.lanes || LANES_EXPECTED;
+  const needed = connectionsMax(processes, lanes);
+  return limits.map(({ host, connections }) => ({
+    check: `${host} max_connections`,
+    ok: connections >= needed,
+    found: `${connections} for this role; ${processes} processes with ${lanes} lanes take up to ${needed}`,
+    mend: `ALTER SYSTEM SET max_connections = ${needed + 10} on every node, the standbys first; then restart them`,
+  }));
+}

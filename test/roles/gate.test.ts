@@ -1,0 +1,133 @@
+/** A gateway's durability gate while settings drift, on a cluster of the test's own. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Contest } from "../../src/election/contest.ts";
+import { type EmbeddedCluster, startEmbeddedCluster } from "../../src/embedded/cluster.ts";
+import { connectionsMax } from "../../src/roles/connections.ts";
+import { gateReasons } from "../../src/roles/ledger.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { TestFolder, toPrimary, toStandby } from "../embedded/support.ts";
+import { expectProblem } from "../support/answers.ts";
+import { eventually } from "../support/eventually.ts";
+import { freeze } from "../support/frozen.ts";
+import { databaseOn } from "../support/shared-cluster.ts";
+import { startTestGateway, type TestGateway } from "../support/test-gateway.ts";
+import { runUrna } from "../support/urna-process.ts";
+
+/** Within this time a drift is noticed: what the invariants promise. */
+const NOTICED_MS_MAX = 5_000;
+const CONNECTIONS = 60;
+
+const opened = new AsyncDisposableStack();
+let cluster: EmbeddedCluster;
+let gateway: TestGateway;
+let contest: Contest;
+let voters = 0;
+beforeAll(async () => {
+  const folder = opened.use(new TestFolder());
+  const settings = { max_connections: String(CONNECTIONS) };
+  const log = createLog("text", "silent");
+  cluster = opened.use(await startEmbeddedCluster({ folder: folder.data, log, settings }));
+  const databaseUrl = await databaseOn(cluster);
+  gateway = opened.use(await startTestGateway({ databaseUrl, deadlineMs: 1_500, logLevel: "silent" }));
+  contest = await gateway.contest();
+});
+afterAll(() => opened.disposeAsync());
+
+async function castByNewVoter(): Promise<Response> {
+  return gateway.cast(contest.id, await gateway.token(contest, `voter ${++voters}`), { selections: [1] });
+}
+
+async function untilRecording(): Promise<void> {
+  await eventually("ballots are recorded", async () => (await castByNewVoter()).status === 201);
+}
+
+for (const [node, setting, value] of [
+  ["primary", "synchronous_commit", "local"],
+  ["primary", "synchronous_standby_names", ""],
+  ["primary", "fsync", "off"],
+  ["primary", "full_page_writes", "off"],
+  ["standby", "fsync", "off"],
+  ["standby", "synchronous_standby_names", ""],
+] as const) {
+  test(`${setting} = '${value}' on the ${node} stops acknowledging within seconds, until it is mended`, async () => {
+    await untilRecording();
+    await using client = await (node === "primary" ? toPrimary(cluster) : toStandby(cluster));
+    const check = `127.0.0.1:${cluster.nodes[node].port} ${setting}`;
+    await client.query(`ALTER SYSTEM SET ${setting} = '${value}'`);
+    await client.query("SELECT pg_reload_conf()");
+    await eventually(
+      "the gate names it",
+      () => gateReasons(gateway.ledger).some((reason) => reason.check === check && reason.mend !== ""),
+      NOTICED_MS_MAX,
+    );
+    await expectProblem(await castByNewVoter(), "not_recorded");
+    await client.query(`ALTER SYSTEM RESET ${setting}`);
+    await client.query("SELECT pg_reload_conf()");
+    await eventually("the gate opens", () => gateReasons(gateway.ledger).length === 0, NOTICED_MS_MAX);
+    await untilRecording();
+  });
+}
+
+test("a standby that hangs makes it unready within seconds; metrics say why", async () => {
+  await untilRecording();
+  const shown = () => gateway.metrics.registry.metrics();
+  expect(await shown()).toContain("urna_durability_gate_faults 0");
+  {
+    using _ = freeze(cluster.nodes.standby.dataFolder);
+    await eventually(
+      "the gate says that no commit is confirmed",
+      () => gateReasons(gateway.ledger).some(({ check }) => check === "a standby confirms a commit"),
+      NOTICED_MS_MAX,
+    );
+    const metrics = await shown();
+    expect(metrics).toContain('urna_durability_gate_fault{check="a standby confirms a commit"} 1');
+    expect(metrics).toMatch(/urna_durability_gate_faults [1-9]/);
+    expect(metrics).toMatch(/urna_durability_gate_age_seconds [\d.]+/);
+  }
+  await eventually("the gate opens", () => gateReasons(gateway.ledger).length === 0);
+  expect(await shown()).not.toContain("urna_durability_gate_fault{");
+});
+
+test("retries while the standby hangs leave connections to spare, for the gate and the doctor", async () => {
+  await untilRecording();
+  const tokens = await Promise.all(
+    Array.from({ length: 30 }, (_, i) => gateway.token(contest, `patient voter ${i}`)),
+  );
+  // A second client of the server, connected throughout.
+  await using client = await toPrimary(cluster);
+  const taken = async () =>
+    (await client.query("SELECT FROM pg_stat_activity WHERE backend_type = 'client backend'")).rowCount!;
+  {
+    using _ = freeze(cluster.nodes.standby.dataFolder);
+    const mostTaken: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await Promise.all([
+        ...tokens.map((token) => gateway.cast(contest.id, token, { selections: [1] })),
+        ...tokens.map((token) => gateway.find(contest.id, token)),
+        ...Array.from({ length: 10 }, () => gateway.administer(`/v1/contests/${contest.id}/pause`, {})),
+      ]);
+      mostTaken.push(await taken());
+    }
+    expect(Math.max(...mostTaken)).toBeLessThanOrEqual(connectionsMax(1, 2) + 1);
+    const doctor = await runUrna("doctor", "--database-url", gateway.databaseUrl, "--json");
+    expect(doctor.exitCode).toBe(1);
+    const { checks } = JSON.parse(doctor.stdout) as {
+      checks: { check: string; ok: boolean; found: string }[];
+    };
+    expect(checks).toContainEqual(
+      expect.objectContaining({ check: "a standby confirms a commit", ok: false }),
+    );
+    expect(checks.filter(({ check }) => check.endsWith("max_connections"))).toHaveLength(1);
+  }
+  await gateway.administer(`/v1/contests/${contest.id}/resume`, {});
+  await untilRecording();
+}, 120_000);
+
+test("whoever is closed opens no session again", async () => {
+  const { pool } = gateway.ledger;
+  await using other = await startTestGateway({ databaseUrl: gateway.databaseUrl });
+  const closed = other.ledger.pool;
+  await closed[Symbol.asyncDispose]();
+  await expect(closed.use(async () => 1)).rejects.toMatchObject({ code: "ledger_unavailable" });
+  expect(await pool.use(async () => 1)).toBe(1);
+});
