@@ -13,16 +13,8 @@ export function jsonText(text: string, status = 200): Response {
   return new Response(text, { status, headers: JSON_HEADERS });
 }
 
-/** What a voter is told whatever the reason: it may quote PostgreSQL, its hosts or settings, which are nobody's business. */
-const DETAILS: Partial<Record<ProblemCode, string>> = {
-  not_recorded: "votes can't be recorded safely at the moment: try again, which is always safe",
-  outcome_unknown:
-    "it is not known yet whether this ballot is recorded: send the same one again, which is always safe",
-};
-
-export function problem(code: ProblemCode, reason: string): Response {
+export function problem(code: ProblemCode, detail: string): Response {
   const { status, title } = PROBLEMS[code];
-  const detail = DETAILS[code] ?? reason;
   const headers: Record<string, string> = {
     "content-type": "application/problem+json",
     "cache-control": "no-store",

@@ -46,6 +46,11 @@ type NotRecorded = Extract<RecordOutcome, { outcome: "not_recorded" }>;
 
 const SWEEP_MS = 100;
 
+// What voters are told, whatever the reason: errors name PostgreSQL's hosts and settings, which are nobody's business.
+const NOT_NOW = "votes can't be recorded safely at the moment: try again, which is always safe";
+const OPEN_OUTCOME =
+  "it is not known yet whether this ballot is recorded: send the same one again, which is always safe";
+
 export class Lane {
   private waiting: Cast[] = [];
   private inFlight: Cast[] = [];
@@ -58,7 +63,6 @@ export class Lane {
   private head: StreamHead | undefined;
   private accepting = true;
   private wake: () => void = () => undefined;
-  private lastError = "";
 
   constructor(
     private readonly writer: StreamWriter,
@@ -120,10 +124,10 @@ export class Lane {
   }
 
   private refusal(): string | null {
-    if (!this.accepting) return "this gateway is shutting down";
-    if (this.options.isShut()) return "nothing can be recorded safely at the moment";
+    if (!this.accepting) return "this gateway is shutting down: try again, which is always safe";
+    if (this.options.isShut()) return NOT_NOW;
     if (this.waiting.length < this.options.waitingBallotsMax) return null;
-    return "more ballots are waiting than can be recorded in time";
+    return "more ballots are waiting than can be recorded in time: try again, which is always safe";
   }
 
   /** Submits what is in flight until its outcome is known, or until nobody waits for what can't have been recorded. */
@@ -141,7 +145,6 @@ export class Lane {
         this.mayBeRecorded = false;
         await this.settleSealed(outcome.contestLedgerId);
       } else {
-        this.lastError = outcome.error.message;
         if (outcome.outcome === "fenced") this.head = undefined;
         if (outcome.outcome !== "not_recorded") this.mayBeRecorded = outcome.outcome === "unknown";
         await this.options.clock.pause(pauseMs * (0.5 + Math.random() / 2));
@@ -191,7 +194,6 @@ export class Lane {
     this.inFlight = [];
     this.mayBeRecorded = false;
     this.head = head;
-    this.lastError = "";
   }
 
   /** Those of a sealed contest are answered from the ledger: who is recorded gets the receipt all the same. */
@@ -206,8 +208,8 @@ export class Lane {
         const row = found.get(ballotKey(ballot));
         settle(row === undefined ? { verdict: "contest_not_open" } : verdictOnRow(request, row));
       }
-    } catch (error) {
-      for (const { settle } of sealed) settle(notRecorded((error as Error).message));
+    } catch {
+      for (const { settle } of sealed) settle(notRecorded(NOT_NOW));
     }
     this.inFlight = this.inFlight.filter((cast) => !isSealed(cast));
   }
@@ -223,17 +225,13 @@ export class Lane {
     const nowMs = this.options.clock.steadyMs();
     const expired = ({ deadlineMs }: Cast) => deadlineMs <= nowMs;
     const current = (cast: Cast) => !expired(cast);
-    for (const { settle } of this.waiting.filter(expired)) settle(notRecorded(this.reason()));
+    for (const { settle } of this.waiting.filter(expired)) settle(notRecorded(NOT_NOW));
     this.waiting = this.waiting.filter(current);
     const open = this.submitting || this.mayBeRecorded;
     for (const { settle } of this.inFlight.filter(expired)) {
-      settle(open ? { verdict: "outcome_unknown", reason: this.reason() } : notRecorded(this.reason()));
+      settle(open ? { verdict: "outcome_unknown", reason: OPEN_OUTCOME } : notRecorded(NOT_NOW));
     }
     this.inFlight = this.inFlight.filter(current);
-  }
-
-  private reason(): string {
-    return this.lastError || "PostgreSQL has not answered in time";
   }
 }
 
