@@ -59,10 +59,12 @@ struct record {
 static const char *folder; /* absolute, without links; NULL: nothing is noted */
 static const char *side;
 
+/* Copies: PostgreSQL writes its process titles over the environment that it was started with. */
 __attribute__((constructor)) static void configure(void) {
-  folder = getenv("POWER_LOSS_FOLDER");
-  side = getenv("POWER_LOSS_SIDE");
-  if (side == NULL) folder = NULL;
+  const char *given_folder = getenv("POWER_LOSS_FOLDER"), *given_side = getenv("POWER_LOSS_SIDE");
+  if (given_folder == NULL || given_side == NULL) return;
+  folder = strdup(given_folder);
+  side = strdup(given_side);
 }
 
 static void die(const char *what) {
