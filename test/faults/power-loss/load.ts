@@ -1,6 +1,6 @@
 /** Clients that insert votes, and their own book of what they sent and what was acknowledged. */
 import type pg from "pg";
-import type { PairNode } from "./pair.ts";
+import type { Pair } from "./pair.ts";
 
 const CLIENTS = 4;
 
@@ -12,11 +12,18 @@ export class Load implements AsyncDisposable {
   /** Owned by acknowledgedMore(). */
   #onAcknowledged: () => void = () => {};
 
-  /** Goes on until the connections break, or stop(). Waits for the node to accept connections. */
-  async start(node: PairNode): Promise<void> {
-    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => node.connect()));
+  /**
+   * Goes on until the connections break, or stop(). Meanwhile one checkpoint follows the other on both nodes, so that
+   * the power often goes in the middle of one, and every page is soon written again. Waits for the nodes to be up.
+   */
+  async start({ primary, standby }: Pair): Promise<void> {
+    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => primary.connect()));
+    const checkpointing = await Promise.all([primary.connect(), standby.connect()]);
     this.#stopped = false;
-    this.#clients = Promise.all(clients.map((client) => this.#vote(client)));
+    this.#clients = Promise.all([
+      ...clients.map((client) => this.#vote(client)),
+      ...checkpointing.map((client) => this.#checkpoint(client)),
+    ]);
   }
 
   /** Resolves at the moment when `count` more are acknowledged; the load goes on. */
@@ -46,6 +53,17 @@ export class Load implements AsyncDisposable {
       missing: [...this.acknowledged].filter((vote) => !found.has(vote)),
       invented: rows.filter((vote) => !this.sent.has(vote)),
     };
+  }
+
+  async #checkpoint(client: pg.Client & AsyncDisposable): Promise<void> {
+    await using _ = client;
+    while (!this.#stopped) {
+      const done = await client.query("CHECKPOINT").then(
+        () => true,
+        () => false, // the node is gone
+      );
+      if (!done) return;
+    }
   }
 
   /** Votes are drawn at random, so that they go to all pages of the index. */
