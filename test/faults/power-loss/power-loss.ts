@@ -2,7 +2,7 @@
  * Power loss without a machine to unplug: programs run with shim.c loaded, which notes how to take back every change
  * of their data folder that they have not flushed; when they have been killed, `fail` takes those changes back.
  *
- *   const environment = powerLoss.environment(dataFolder);   // start the programs with it
+ *   const environment = powerLoss.environment(dataFolder, 5); // start the programs with it
  *   … SIGKILL to all of them …
  *   powerLoss.fail(dataFolder, "none");                      // start them again with the same environment
  *
@@ -43,9 +43,10 @@ const STARTED = "started";
 /**
  * What a program that changes `dataFolder` is to be started with; to be asked for at every start. What is in the
  * folder at the first start is taken for durable. The notes lie beside it, in `<dataFolder>.power-loss`, and belong to
- * the folder's owner. Throws where there is no C compiler.
+ * the folder's owner. `fdatasyncMs` is how long an fdatasync takes at least, which is how PostgreSQL flushes its WAL
+ * and nothing else: on a slow disk there is time for the power to fail before. Throws where there is no C compiler.
  */
-export function environment(dataFolder: string): Record<string, string> {
+export function environment(dataFolder: string, fdatasyncMs: number): Record<string, string> {
   const folder = realpathSync(dataFolder);
   const side = sideOf(folder);
   const library = join(side, "shim.so");
@@ -60,7 +61,12 @@ export function environment(dataFolder: string): Record<string, string> {
     compiled = library;
   }
   writeFileSync(join(side, STARTED), "");
-  return { LD_PRELOAD: library, POWER_LOSS_FOLDER: folder, POWER_LOSS_SIDE: side };
+  return {
+    LD_PRELOAD: library,
+    POWER_LOSS_FOLDER: folder,
+    POWER_LOSS_SIDE: side,
+    POWER_LOSS_FDATASYNC_MS: String(fdatasyncMs),
+  };
 }
 
 /**

@@ -29,7 +29,7 @@ function volatileFolder(content = "before") {
   const path = (name: string) => join(folder, name);
   writeFileSync(path("old"), content);
   writeFileSync(path("source"), "ABC");
-  const env = powerLoss.environment(folder);
+  const env = powerLoss.environment(folder, 0);
   /** One process; `@name` is a file of the folder. */
   const run = (...operations: string[]) => {
     const args = operations
