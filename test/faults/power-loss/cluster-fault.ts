@@ -13,11 +13,11 @@ export type PoweredNode = {
 };
 
 /** Of a disk that takes its time, so that the power often fails between a write and its flush. */
-const FDATASYNC_MS = 5;
+const FLUSH_MS = 5;
 
 /** Starts nodes so that they can lose power; they must have been started so from the last power loss on. */
-export async function powerOn(nodes: readonly PoweredNode[], fdatasyncMs = FDATASYNC_MS): Promise<void> {
-  await Promise.all(nodes.map((node) => node.start(powerLoss.environment(node.dataFolder, fdatasyncMs))));
+export async function powerOn(nodes: readonly PoweredNode[], flushMs = FLUSH_MS): Promise<void> {
+  await Promise.all(nodes.map((node) => node.start(powerLoss.environment(node.dataFolder, flushMs))));
 }
 
 /** Cuts the power of all these nodes at one moment; they stay down. What each lost, in the order of `nodes`. */

@@ -43,10 +43,10 @@ const STARTED = "started";
 /**
  * What a program that changes `dataFolder` is to be started with; to be asked for at every start. What is in the
  * folder at the first start is taken for durable. The notes lie beside it, in `<dataFolder>.power-loss`, and belong to
- * the folder's owner. `fdatasyncMs` is how long an fdatasync takes at least, which is how PostgreSQL flushes its WAL
- * and nothing else: on a slow disk there is time for the power to fail before. Throws where there is no C compiler.
+ * the folder's owner. `flushMs` is how long a flush takes at least that has something to flush: on a slow disk there is
+ * time for the power to fail before it is done. Throws where there is no C compiler.
  */
-export function environment(dataFolder: string, fdatasyncMs: number): Record<string, string> {
+export function environment(dataFolder: string, flushMs: number): Record<string, string> {
   const folder = realpathSync(dataFolder);
   const side = sideOf(folder);
   const library = join(side, "shim.so");
@@ -65,7 +65,7 @@ export function environment(dataFolder: string, fdatasyncMs: number): Record<str
     LD_PRELOAD: library,
     POWER_LOSS_FOLDER: folder,
     POWER_LOSS_SIDE: side,
-    POWER_LOSS_FDATASYNC_MS: String(fdatasyncMs),
+    POWER_LOSS_FLUSH_MS: String(flushMs),
   };
 }
 

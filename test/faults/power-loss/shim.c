@@ -58,16 +58,16 @@ struct record {
 
 static const char *folder; /* absolute, without links; NULL: nothing is noted */
 static const char *side;
-static unsigned fdatasync_microseconds; /* at least so long it takes */
+static unsigned flush_microseconds; /* how long one takes at least that has something to flush */
 
 /* Copies: PostgreSQL writes its process titles over the environment that it was started with. */
 __attribute__((constructor)) static void configure(void) {
   const char *given_folder = getenv("POWER_LOSS_FOLDER"), *given_side = getenv("POWER_LOSS_SIDE");
-  const char *milliseconds = getenv("POWER_LOSS_FDATASYNC_MS");
+  const char *milliseconds = getenv("POWER_LOSS_FLUSH_MS");
   if (given_folder == NULL || given_side == NULL || milliseconds == NULL) return;
   folder = strdup(given_folder);
   side = strdup(given_side);
-  fdatasync_microseconds = atoi(milliseconds) * 1000;
+  flush_microseconds = atoi(milliseconds) * 1000;
 }
 
 static void die(const char *what) {
@@ -363,13 +363,14 @@ ALIAS(mmap64, mmap);
 
 /* ---- flushes ---- */
 
-static int flush(int fd, int (*real)(int), unsigned microseconds) {
+static int flush(int fd, int (*real)(int)) {
   int log = log_of(fd);
   if (log < 0) return real(fd);
   set_lock(log, F_RDLCK);
-  uint64_t noted = read_header(log).end, began = now();
+  struct header header = read_header(log);
+  uint64_t noted = header.end, began = now();
   unlock(log);
-  usleep(microseconds);
+  if (header.start < header.end) usleep(flush_microseconds);
   int result = real(fd);
   if (result != 0) return result;
   set_lock(log, F_WRLCK);
@@ -378,8 +379,8 @@ static int flush(int fd, int (*real)(int), unsigned microseconds) {
   return 0;
 }
 
-int fsync(int fd) { return flush(fd, REAL(fsync), 0); }
-int fdatasync(int fd) { return flush(fd, REAL(fdatasync), fdatasync_microseconds); }
+int fsync(int fd) { return flush(fd, REAL(fsync)); }
+int fdatasync(int fd) { return flush(fd, REAL(fdatasync)); }
 
 int syncfs(int fd) {
   if (folder != NULL) die("syncfs");
