@@ -4,7 +4,7 @@ import type { Pair } from "./pair.ts";
 
 const CLIENTS = 4;
 
-export class Load implements AsyncDisposable {
+export class Load {
   readonly sent = new Set<number>();
   readonly acknowledged = new Set<number>();
   #stopped = false;
@@ -40,10 +40,6 @@ export class Load implements AsyncDisposable {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#clients;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
   }
 
   /** What is wrong with a node's rows: acknowledged ones that it lacks, and others that nobody sent. */

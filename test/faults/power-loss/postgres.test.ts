@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([pair.primary.kill9(), pair.standby.kill9()]);
+  await pair[Symbol.asyncDispose]();
   await load.stop();
   await folder[Symbol.asyncDispose]();
 });

@@ -8,7 +8,7 @@
  *
  * Harsher than most disks: a write that no fsync asked for never survives ("none"), and a new, renamed or removed
  * name is lost unless the folder was flushed. Milder in one point, as ext4, XFS and Btrfs are: to flush a new file
- * makes its name durable too. PostgreSQL relies on that for the files of tables.
+ * makes its name durable too. PostgreSQL relies on that: without it, a table made before a checkpoint was gone after.
  *
  * Not modelled: a disk that flushes and says so falsely; sectors gone bad; owner and mode of files; the order of
  * removals inside a folder that was itself removed. What the shim can't take back (a file mapped for writing, a
