@@ -5,6 +5,7 @@ import { eventually } from "../../support/eventually.ts";
 import { cutPower, powerOn } from "./cluster-fault.ts";
 import { Load } from "./load.ts";
 import { makePair, type Pair, type PairNode } from "./pair.ts";
+import * as powerLoss from "./power-loss.ts";
 import { generator, type Survival } from "./survival.ts";
 
 setDefaultTimeout(TEST_TIMEOUT_MS);
@@ -49,6 +50,10 @@ async function replayedVotesOf(standby: PairNode): Promise<number[]> {
   });
   return await recorded(client);
 }
+
+test("power does not fail under a running PostgreSQL", () => {
+  expect(() => powerLoss.fail(pair.primary.dataFolder, "none")).toThrow("kill them first");
+});
 
 for (const survival of SURVIVALS) {
   const title =

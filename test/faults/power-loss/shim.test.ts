@@ -1,6 +1,7 @@
 /** The fault itself: what was flushed stays, what was not is gone, whichever call wrote it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { eventually } from "../../support/eventually.ts";
 import { compile } from "./compiler.ts";
 import * as powerLoss from "./power-loss.ts";
 
@@ -93,6 +95,24 @@ test("what another process wrote is flushed too, and what anybody wrote after th
   expect(read("old")).toBe("oneTWO");
 });
 
+test("what is written while a flush is under way is not flushed by it", async () => {
+  const { folder, path, run, read, fail } = volatileFolder();
+  const env = powerLoss.environment(folder, 1000);
+  const flushing = spawn(program, ["open", path("old"), "readwrite", "write", "one", "fsync"], { env });
+  const exit = once(flushing, "exit");
+  await eventually(
+    "it sleeps in the flush",
+    () => stateOf(flushing.pid!) === "S" && read("old") === "oneore",
+  );
+  run("open @old readwrite", "pwrite 3 TWO");
+  expect(flushing.exitCode).toBeNull();
+  expect(await exit).toEqual([0, null]);
+  fail();
+  expect(read("old")).toBe("oneore");
+});
+
+const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]![0];
+
 test("a flush of one file says nothing of another", () => {
   const { path, run, read, fail } = volatileFolder();
   writeFileSync(path("other"), "before");
@@ -156,6 +176,15 @@ test("a file that was replaced or removed comes back as it was flushed last", ()
   run("unlink @old", "fsync_folder @");
   fail();
   expect(read("old")).toBeUndefined();
+});
+
+test("a new file with the inode of one that somebody else removed has nothing of that one", () => {
+  const { path, run, read, fail } = volatileFolder();
+  run("open @first create", "open @old readwrite", "write After!");
+  rmSync(path("old"));
+  run("open @new create", "fsync_folder @"); // takes that inode, on ext4
+  fail();
+  expect(read("new")).toBe("");
 });
 
 test("a folder made or removed without a flush is not, with what is in it", () => {
