@@ -22,6 +22,7 @@ export async function powerOn(nodes: readonly PoweredNode[], flushMs = FLUSH_MS)
 
 /** Cuts the power of all these nodes at one moment; they stay down. What each lost, in the order of `nodes`. */
 export async function cutPower(nodes: readonly PoweredNode[], survival: Survival): Promise<Loss[]> {
+  for (const node of nodes) powerLoss.cut(node.dataFolder);
   await Promise.all(nodes.map((node) => node.kill9()));
   return nodes.map((node) => powerLoss.fail(node.dataFolder, survival));
 }

@@ -3,6 +3,7 @@
  * of their data folder that they have not flushed; when they have been killed, `fail` takes those changes back.
  *
  *   const environment = powerLoss.environment(dataFolder, 5); // start the programs with it
+ *   powerLoss.cut(dataFolder);
  *   … SIGKILL to all of them …
  *   powerLoss.fail(dataFolder, "none");                      // start them again with the same environment
  *
@@ -39,6 +40,8 @@ let compiled: string | undefined;
 
 /** There since `environment` was asked for, until power fails. */
 const STARTED = "started";
+/** There from `cut` to `fail`; the shim looks for it. */
+const OFF = "off";
 
 /**
  * What a program that changes `dataFolder` is to be started with; to be asked for at every start. What is in the
@@ -70,6 +73,14 @@ export function environment(dataFolder: string, flushMs: number): Record<string,
 }
 
 /**
+ * From now on nothing becomes durable in the folder: whoever flushes something never hears that it was. To find and
+ * kill all processes takes tens of milliseconds; this makes one moment of it.
+ */
+export function cut(dataFolder: string): void {
+  writeFileSync(join(sideOf(realpathSync(dataFolder)), OFF), "");
+}
+
+/**
  * Puts the folder back to what was durable, and what `survival` adds to that. All programs that change the folder
  * must have been killed. Throws when PostgreSQL still runs there, or was started and ran without the shim.
  */
@@ -85,7 +96,7 @@ export function fail(dataFolder: string, survival: Survival): Loss {
   for (const name of ["undo", "kept"]) {
     for (const each of readdirSync(join(side, name))) rmSync(join(side, name, each));
   }
-  rmSync(join(side, STARTED), { force: true });
+  for (const name of [STARTED, OFF]) rmSync(join(side, name), { force: true });
   return loss;
 }
 

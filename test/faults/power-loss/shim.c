@@ -210,7 +210,16 @@ static void note_range(int log, int fd, off_t offset, size_t extent, off_t size)
   complete(log, header, &record);
 }
 
+/* The file says that the power is gone, some milliseconds before every process has been killed. */
+static void stop_when_off(void) {
+  char off[PATH_MAX];
+  snprintf(off, sizeof off, "%s/off", side);
+  while (access(off, F_OK) == 0) pause();
+}
+
+/* The one place where anything becomes durable. */
 static void drop_until(int log, uint64_t position, uint64_t synced_at) {
+  stop_when_off();
   struct header header = read_header(log);
   if (header.start < position) header.start = position;
   if (header.synced_at < synced_at) header.synced_at = synced_at;

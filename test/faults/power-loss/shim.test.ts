@@ -113,6 +113,18 @@ test("what is written while a flush is under way is not flushed by it", async ()
 
 const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]![0];
 
+test("once the power is cut, no flush succeeds any more", async () => {
+  const { folder, path, env, read, fail } = volatileFolder();
+  powerLoss.cut(folder);
+  const flushing = spawn(program, ["open", path("old"), "readwrite", "write", "After!", "fsync"], { env });
+  const exit = once(flushing, "exit");
+  await eventually("it waits in the flush", () => stateOf(flushing.pid!) === "S" && read("old") === "After!");
+  flushing.kill("SIGKILL");
+  expect(await exit).toEqual([null, "SIGKILL"]);
+  fail();
+  expect(read("old")).toBe("before");
+});
+
 test("a flush of one file says nothing of another", () => {
   const { path, run, read, fail } = volatileFolder();
   writeFileSync(path("other"), "before");
