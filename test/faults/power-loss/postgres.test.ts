@@ -31,7 +31,7 @@ const RIGHT = { missing: [], invented: [] };
 /** The power goes somewhere in the middle of the load; where, the seed says. */
 async function somewhere(survival: Survival): Promise<void> {
   const seed = survival === "none" ? 0 : survival.seed;
-  await load.acknowledgedMore(50 + Math.floor(generator(seed)() * 200));
+  await load.acknowledgedMore(30 + Math.floor(generator(seed)() * 120));
 }
 
 async function votesOf(node: PairNode): Promise<number[]> {
@@ -77,7 +77,7 @@ for (const survival of SURVIVALS) {
     await somewhere(survival);
     await cutPower([standby], survival);
     await powerOn([standby]);
-    await load.acknowledgedMore(50);
+    await load.acknowledgedMore(20);
     await load.stop();
     expect(load.judge(await replayedVotesOf(standby))).toEqual(RIGHT);
     expect(load.judge(await votesOf(primary))).toEqual(RIGHT);
@@ -111,7 +111,7 @@ test("a control: a standby that confirms what it has only written loses what was
   await cutPower([primary, standby], "none");
   primary.configure({ synchronous_commit: "remote_write" });
   await powerOn([primary]);
-  await powerOn([standby], 200);
+  await powerOn([standby], 50);
   const acknowledged = await acknowledgedBeforePowerLoss(20);
   await powerOn([standby]);
   const { missing } = load.judge(await replayedVotesOf(standby));
