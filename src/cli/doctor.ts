@@ -6,7 +6,7 @@ import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
 import { OPTIONS } from "../runtime/options.ts";
 import { clockCheck, connectionChecks, reachableChecks, shownChecks } from "./doctor-checks.ts";
-import { CommandFailed, isBug } from "./failure.ts";
+import { CommandFailed, failureText } from "./failure.ts";
 import { readDevFile } from "./target.ts";
 
 const SESSION = { applicationName: "urna doctor", connectTimeoutMs: 5_000, lockTimeoutMs: 1_000 };
@@ -47,8 +47,7 @@ async function runDoctor(flags: DoctorFlags): Promise<void> {
     if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
     if (!safe) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
   } catch (error) {
-    if (isBug(error)) throw error;
-    console.error(`urna: ${(error as Error).message}`);
+    console.error(`urna: nobody was asked: ${failureText(error)}`);
     process.exitCode = EXIT_NOT_ASKED;
   }
 }

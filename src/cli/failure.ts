@@ -15,7 +15,7 @@ export class CommandFailed extends Error {}
 export class UsedWrongly extends CommandFailed {}
 
 /** What nobody can mend by doing something else: where it happened is what helps. */
-export function isBug(error: unknown): error is Error {
+function isBug(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }
 

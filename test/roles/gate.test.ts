@@ -122,12 +122,3 @@ test("retries while the standby hangs leave connections to spare, for the gate a
   await gateway.administer(`/v1/contests/${contest.id}/resume`, {});
   await untilRecording();
 }, 120_000);
-
-test("whoever is closed opens no session again", async () => {
-  const { pool } = gateway.ledger;
-  await using other = await startTestGateway({ databaseUrl: gateway.databaseUrl });
-  const closed = other.ledger.pool;
-  await closed[Symbol.asyncDispose]();
-  await expect(closed.use(async () => 1)).rejects.toMatchObject({ code: "ledger_unavailable" });
-  expect(await pool.use(async () => 1)).toBe(1);
-});
