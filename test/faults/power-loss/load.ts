@@ -7,10 +7,10 @@ const CLIENTS = 4;
 export class Load {
   readonly sent = new Set<number>();
   readonly acknowledged = new Set<number>();
-  #stopped = false;
-  #clients: Promise<unknown> = Promise.resolve();
+  private stopped = false;
+  private clients: Promise<unknown> = Promise.resolve();
   /** Owned by acknowledgedMore(). */
-  #onAcknowledged: () => void = () => {};
+  private onAcknowledged: () => void = () => {};
 
   /**
    * Goes on until the connections break, or stop(). Meanwhile one checkpoint follows the other on both nodes, so that
@@ -19,10 +19,10 @@ export class Load {
   async start({ primary, standby }: Pair): Promise<void> {
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => primary.connect()));
     const checkpointing = await Promise.all([primary.connect(), standby.connect()]);
-    this.#stopped = false;
-    this.#clients = Promise.all([
-      ...clients.map((client) => this.#vote(client)),
-      ...checkpointing.map((client) => this.#checkpoint(client)),
+    this.stopped = false;
+    this.clients = Promise.all([
+      ...clients.map((client) => this.vote(client)),
+      ...checkpointing.map((client) => this.checkpoint(client)),
     ]);
   }
 
@@ -30,16 +30,16 @@ export class Load {
   async acknowledgedMore(count: number): Promise<void> {
     const target = this.acknowledged.size + count;
     const reached = new Promise<void>((resolve) => {
-      this.#onAcknowledged = () => this.acknowledged.size >= target && resolve();
+      this.onAcknowledged = () => this.acknowledged.size >= target && resolve();
     });
-    const ended = this.#clients.then(() => Promise.reject(new Error("all clients lost their connections")));
+    const ended = this.clients.then(() => Promise.reject(new Error("all clients lost their connections")));
     await Promise.race([reached, ended]);
   }
 
   /** Resolves when all clients have ended: after the votes that they have in flight, or with their connections. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#clients;
+    this.stopped = true;
+    await this.clients;
   }
 
   /** What is wrong with a node's rows: acknowledged ones that it lacks, and others that nobody sent. */
@@ -51,9 +51,9 @@ export class Load {
     };
   }
 
-  async #checkpoint(client: pg.Client & AsyncDisposable): Promise<void> {
+  private async checkpoint(client: pg.Client & AsyncDisposable): Promise<void> {
     await using _ = client;
-    while (!this.#stopped) {
+    while (!this.stopped) {
       const done = await client.query("CHECKPOINT").then(
         () => true,
         () => false, // the node is gone
@@ -63,13 +63,13 @@ export class Load {
   }
 
   /** Votes are drawn at random, so that they go to all pages of the index. */
-  async #vote(client: pg.Client & AsyncDisposable): Promise<void> {
+  private async vote(client: pg.Client & AsyncDisposable): Promise<void> {
     await using _ = client;
     let warned = false;
     client.on("notice", () => {
       warned = true; // committed, but perhaps not on the standby
     });
-    while (!this.#stopped && !warned) {
+    while (!this.stopped && !warned) {
       const vote = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
       this.sent.add(vote);
       try {
@@ -79,7 +79,7 @@ export class Load {
       }
       if (warned) return;
       this.acknowledged.add(vote);
-      this.#onAcknowledged();
+      this.onAcknowledged();
     }
   }
 }

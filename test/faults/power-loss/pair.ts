@@ -31,14 +31,14 @@ export type PairNodeOptions = {
 };
 
 export class PairNode implements PoweredNode {
-  readonly #options: PairNodeOptions;
+  private readonly options: PairNodeOptions;
 
   constructor(options: PairNodeOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   get dataFolder(): string {
-    return this.#options.dataFolder;
+    return this.options.dataFolder;
   }
 
   get logFile(): string {
@@ -53,7 +53,7 @@ export class PairNode implements PoweredNode {
 
   async start(environment: Record<string, string>): Promise<void> {
     rmSync(join(this.dataFolder, "postmaster.pid"), { force: true }); // its pid may be somebody else's by now
-    const { name, postgres, user, keeper } = this.#options;
+    const { name, postgres, user, keeper } = this.options;
     const { file, args, options } = user.launch(postgres, ["-D", this.dataFolder]);
     const log = user.open(this.logFile, "append");
     const postmaster = spawn(file, args, {
@@ -68,14 +68,14 @@ export class PairNode implements PoweredNode {
 
   async kill9(): Promise<void> {
     if (!(await killAllIn(this.dataFolder, new TestLog()))) throw new Error("processes survived SIGKILL");
-    await this.#options.keeper.guard(this.#options.name, undefined);
+    await this.options.keeper.guard(this.options.name, undefined);
   }
 
   /** A connection, closed with the scope; waits until the node accepts one, and fails when the node has ended. */
   async connect(): Promise<pg.Client & AsyncDisposable> {
     const client = await eventually("the node accepts connections, or ends", async () => {
       if (processesIn(this.dataFolder).length === 0) return "ended" as const;
-      const each = new pg.Client(this.#options.connection);
+      const each = new pg.Client(this.options.connection);
       each.on("error", () => {}); // what is in flight rejects
       await each.connect();
       return Object.assign(each, { [Symbol.asyncDispose]: () => each.end().catch(() => {}) });
