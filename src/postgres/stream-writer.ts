@@ -62,7 +62,7 @@ export class PostgresStreamWriter implements StreamWriter {
       recordBatch(session, head, batch, expected),
     );
     if (result.outcome === "unknown") return result;
-    if (result.outcome === "not_committed") return refused(result.error);
+    if (result.outcome === "not_committed") return this.resolveRefused(session, result.error);
     const { block, settings } = result.value;
     if (block !== null) return this.recorded(session, head, batch, { ...block, overridden });
     if (settings === this.settings.text) return this.resolveMoved(head, batch);
@@ -104,6 +104,14 @@ export class PostgresStreamWriter implements StreamWriter {
     }
   }
 
+  /** Nothing was written. A seal that no standby has may be lost, and voters are told of it: so this waits too. */
+  private async resolveRefused(session: Session, error: Error): Promise<RecordOutcome> {
+    const contestLedgerId = sealedContestOf(error);
+    if (contestLedgerId === null) return refused(error);
+    const seen = await commitDurably(session, this.options.attemptTimeoutMs, writeWal);
+    return seen.outcome === "committed" ? { outcome: "sealed", contestLedgerId } : refused(seen.error);
+  }
+
   /** Whether it was this batch's own earlier attempt that moved the stream decides everything; its batch id tells. */
   private async resolveMoved(head: StreamHead, batch: Batch): Promise<RecordOutcome> {
     const result = await commitDurably(this.session!, this.options.attemptTimeoutMs, async (session) => {
@@ -127,10 +135,7 @@ export class PostgresStreamWriter implements StreamWriter {
 }
 
 function refused(error: Error): RecordOutcome {
-  const contestLedgerId = sealedContestOf(error);
-  return contestLedgerId === null
-    ? { outcome: "not_recorded", error }
-    : { outcome: "sealed", contestLedgerId };
+  return { outcome: "not_recorded", error };
 }
 
 function rowsByKey(rows: readonly RecordedBallot[]): Map<string, RecordedBallot> {

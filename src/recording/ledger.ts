@@ -45,7 +45,8 @@ export type Batch = {
  * - `recorded`: every ballot of the batch has a row, this batch's or an earlier one, and all of them are on a
  *   synchronous standby. `ballots` are those rows, in the batch's order.
  * - `not_recorded`: this attempt wrote nothing and never will; the same batch may be submitted again.
- * - `sealed`: likewise, because a contest of the batch takes no more ballots; without it the rest may be recorded.
+ * - `sealed`: likewise, because a contest of the batch takes no more ballots, for good: the seal is on a synchronous
+ *   standby. Without that contest's ballots the rest may be recorded.
  * - `fenced`: another writer moved the stream on; this lane needs a fresh one. Nothing of the batch is at this place.
  * - `unknown`: it may be recorded, now or later. Only submitting the same batch at the same place resolves that.
  */

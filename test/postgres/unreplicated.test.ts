@@ -134,6 +134,21 @@ test("a final contest is not called final before the standby knows", async () =>
   expect((await reader.store.findContests([closed.id]))[0]?.finalAtMs).not.toBeNull();
 });
 
+test("a seal is not told of before the standby knows: a failover could undo it", async () => {
+  const { writer, head } = await openWriter();
+  const batch = batchOf([ballotOf(contest, "voter")]);
+  let outcome: ReturnType<typeof writer.record>;
+  {
+    using _ = freezeStandby();
+    const sealing = store.seal(contest, Date.now()).catch(() => undefined);
+    await signalWaiter("pg_terminate_backend");
+    await sealing;
+    outcome = writer.record(head, batch);
+    expect(await settlesSoon(outcome)).toBe(false);
+  }
+  expect(await outcome).toEqual({ outcome: "sealed", contestLedgerId: contest.ledgerId });
+});
+
 /** Its failure is expected, and nobody waits for it. */
 function ignoreFailure(promise: Promise<unknown>): void {
   promise.catch(() => undefined);
