@@ -8,7 +8,7 @@ import { ballotKey } from "../../src/recording/ledger.ts";
 import { SCHEDULES } from "./schedules.ts";
 import { type Cast, Simulation } from "./simulation.ts";
 
-const RUNS = Number(process.env.URNA_SCHEDULES ?? 500);
+const RUNS = Number(process.env.URNA_SCHEDULES ?? 300);
 
 /** A lane looks at its deadlines so often. */
 const SWEEP_MS = 100;

@@ -2,7 +2,12 @@
 import { Lanes } from "../../src/casting/lanes.ts";
 import { gather } from "../../src/recording/batch.ts";
 import { Lane } from "../../src/recording/lane.ts";
-import { type Ballot, ballotKey, type RecordedBallot } from "../../src/recording/ledger.ts";
+import {
+  type Ballot,
+  ballotKey,
+  type RecordedBallot,
+  type RecordOutcome,
+} from "../../src/recording/ledger.ts";
 import type { CastRequest, Verdict } from "../../src/recording/verdict.ts";
 import { type Network, SimulatedFinder, SimulatedWriter, SMOOTH } from "../recording/simulated-connection.ts";
 import { SimulatedLedger } from "../recording/simulated-ledger.ts";
@@ -40,6 +45,10 @@ export class Simulation {
   readonly probes: Cast[] = [];
   /** What no schedule may lead to. */
   readonly broken: string[] = [];
+  /** The outcomes of all attempts to record, in their order. */
+  readonly attempts: RecordOutcome["outcome"][] = [];
+  /** Calls that came to the ledger after whoever made them had given them up. */
+  cameLate = 0;
   waitingBallotsMost = 0;
   private readonly gateways: Lanes[] = [];
   private readonly lanes: { lane: Lane; writer: SimulatedWriter }[] = [];
@@ -86,6 +95,7 @@ export class Simulation {
       ...{ clock, ledger, isShut },
       nextFate: () => this.fates.shift() ?? SMOOTH,
       onBroken: (what) => this.broken.push(what),
+      onLate: () => this.cameLate++,
     };
     const lanes = Array.from({ length: schedule.lanes }, () => {
       const writer = new SimulatedWriter(network);
@@ -93,7 +103,7 @@ export class Simulation {
         ...{ clock, isShut, retryPauseMs: 10, retryPauseMsMax: 200 },
         batchBallotsMax: schedule.batchBallotsMax,
         waitingBallotsMax: schedule.waitingBallotsMax,
-        onAttempt: () => undefined,
+        onAttempt: ({ outcome }) => this.attempts.push(outcome),
       });
       this.lanes.push({ lane, writer });
       lane.run().then(

@@ -37,6 +37,8 @@ export type Network = {
   nextFate: () => Fate;
   /** Told of what no schedule may lead to. */
   onBroken: (what: string) => void;
+  /** Told when the ledger takes what was given up before. */
+  onLate?: () => void;
 };
 
 type Asked<T> = { is: "answered"; value: T } | { is: "refused" } | { is: "unknown" };
@@ -78,6 +80,7 @@ class Connection {
         // What was sent to a primary that is gone has gone with it.
         if (does === "is_lost" || ledger.life !== this.life) return;
         if (does === "refuses") return answer({ is: "refused" });
+        if (this.isCut) this.network.onLate?.();
         const value = work(replicatesMs);
         ledger.whenReplicated(() => answer({ is: "answered", value }));
       });

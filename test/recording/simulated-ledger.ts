@@ -57,8 +57,9 @@ export class SimulatedLedger {
     const stream = this.streams.get(head.streamId);
     const isThere = stream?.epoch === head.epoch && stream.blocks.length + 1 === head.nextSeq;
     if (isThere) {
-      const sealed = batch.ballots.find(({ contestLedgerId }) => this.sealed.has(contestLedgerId));
-      if (sealed !== undefined) return { outcome: "sealed", contestLedgerId: sealed.contestLedgerId };
+      const contests = batch.ballots.map(({ contestLedgerId }) => contestLedgerId).sort((a, b) => a - b);
+      const contestLedgerId = contests.find((contest) => this.sealed.has(contest));
+      if (contestLedgerId !== undefined) return { outcome: "sealed", contestLedgerId };
       this.commit({ kind: "block", head, batch }, replicatesMs);
       for (const ballot of batch.ballots) {
         if (this.origins.get(ballotKey(ballot)) === ballot) this.onRecorded(ballot);
