@@ -16,8 +16,8 @@ import type { SessionPool } from "./session-pool.ts";
 import { countBallots, sumBlocks } from "./tallies.ts";
 
 export class PostgresContestStore implements ContestStore {
-  /** Contests whose being final was read in a transaction that waited for the standby. */
-  private readonly durablyFinal = new Set<number>();
+  /** Ends of contests, sealed or final, that were read in a transaction that waited for the standby. */
+  private readonly durablyEnded = new Set<string>();
 
   constructor(
     private readonly pool: SessionPool,
@@ -108,14 +108,16 @@ export class PostgresContestStore implements ContestStore {
     await this.durably((session) => rows.updateFinal(session, contest.ledgerId, finalAtMs, tally));
   }
 
-  /** Being final is an answer that voters may take for an acknowledgement: the first time it is seen, durably. */
+  /**
+   * Being sealed or final is what voters are told that nothing of theirs is recorded for, or that a count is proved:
+   * the first time that it is seen, it is read durably.
+   */
   private async readContests(read: (session: Session) => Promise<Contest[]>): Promise<Contest[]> {
     const contests = await this.briefly(read);
-    const isNews = ({ ledgerId, finalAtMs }: Contest) =>
-      finalAtMs !== null && !this.durablyFinal.has(ledgerId);
-    if (!contests.some(isNews)) return contests;
+    const isNews = (end: string | null) => end !== null && !this.durablyEnded.has(end);
+    if (!contests.map(endOf).some(isNews)) return contests;
     const durable = await this.durably(read);
-    for (const { ledgerId, finalAtMs } of durable) if (finalAtMs !== null) this.durablyFinal.add(ledgerId);
+    for (const end of durable.map(endOf)) if (end !== null) this.durablyEnded.add(end);
     return durable;
   }
 
@@ -140,4 +142,9 @@ export class PostgresContestStore implements ContestStore {
       throw new Problem("not_available", "the ledger does not answer now", { cause: error });
     }
   }
+}
+
+function endOf({ ledgerId, sealedAtMs, finalAtMs }: Contest): string | null {
+  if (sealedAtMs === null) return null;
+  return `${ledgerId} ${finalAtMs === null ? "sealed" : "final"}`;
 }

@@ -137,16 +137,35 @@ test("a final contest is not called final before the standby knows", async () =>
 test("a seal is not told of before the standby knows: a failover could undo it", async () => {
   const { writer, head } = await openWriter();
   const batch = batchOf([ballotOf(contest, "voter")]);
-  let outcome: ReturnType<typeof writer.record>;
+  const told: Promise<unknown>[] = [];
   {
     using _ = freezeStandby();
     const sealing = store.seal(contest, Date.now()).catch(() => undefined);
     await signalWaiter("pg_terminate_backend");
     await sealing;
-    outcome = writer.record(head, batch);
-    expect(await settlesSoon(outcome)).toBe(false);
+    told.push(writer.record(head, batch), store.findContests([contest.id]));
+    expect(await Promise.all(told.map(settlesSoon))).toEqual([false, false]);
   }
-  expect(await outcome).toEqual({ outcome: "sealed", contestLedgerId: contest.ledgerId });
+  const [outcome, found] = await Promise.all(told);
+  expect(outcome).toEqual({ outcome: "sealed", contestLedgerId: contest.ledgerId });
+  expect(found).toMatchObject([{ sealedAtMs: expect.any(Number) }]);
+});
+
+test("a block that is visible and not replicated is not told of when it is submitted again", async () => {
+  const { writer, head } = await openWriter();
+  const ballot = ballotOf(contest, "voter");
+  const batch = batchOf([ballot]);
+  let again: ReturnType<typeof writer.record>;
+  {
+    using _ = freezeStandby();
+    const outcome = writer.record(head, batch);
+    await signalWaiter("pg_terminate_backend");
+    expect((await outcome).outcome).toBe("unknown");
+    await writer.connect();
+    again = writer.record(head, batch);
+    expect(await settlesSoon(again)).toBe(false);
+  }
+  expect(await again).toMatchObject({ outcome: "recorded", ballots: [{ nonce: ballot.nonce }] });
 });
 
 /** Its failure is expected, and nobody waits for it. */
