@@ -466,6 +466,14 @@ const LANE: Guard[] = [
     noticedBy: ["test/runtime/shared-reads.test.ts", "past the bound on waiting askers"],
   },
   {
+    name: "abandoned-are-bounded",
+    without: "commits that were given up are bounded",
+    file: "src/postgres/abandoned-commits.ts",
+    text: "return this.abandoned - this.released >= this.countMax;",
+    becomes: "return this.abandoned - this.released < 0;",
+    noticedBy: ["test/postgres/gate.test.ts", "commits that were given up are bounded"],
+  },
+  {
     name: "fenced-takes-a-new-stream",
     without: "a fenced lane opens a stream of its own",
     file: "src/recording/lane.ts",
@@ -794,6 +802,14 @@ const ACCESS: Guard[] = [
     text: 'throw new Error("it is not JSON");',
     becomes: "throw new Error(text);",
     noticedBy: ["test/cli/keys.test.ts", "a file that is no JSON is not quoted"],
+  },
+  {
+    name: "causes-are-not-told",
+    without: "what lies behind a problem is told to nobody",
+    file: "src/http/respond.ts",
+    text: "return problem(error.code, error.message);",
+    becomes: "return problem(error.code, `${error.message} ${error.cause}`);",
+    noticedBy: ["test/http/server.test.ts", "what lies behind a problem is logged, and told to nobody"],
   },
 ];
 

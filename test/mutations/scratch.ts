@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "../support/eventually.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const COPIED = ["src", "test", "examples", "docs", "package.json", "tsconfig.json", "bunfig.toml"];
@@ -95,8 +95,9 @@ export class Scratch implements AsyncDisposable {
       running.kill("SIGKILL");
       await closed;
     }
-    const endMs = performance.now() + SERVERS_STOP_MS;
-    while (this.serversRun() && performance.now() < endMs) await pause(100);
+    await eventually("its servers have stopped", () => !this.serversRun(), SERVERS_STOP_MS).catch(
+      console.error,
+    );
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 
