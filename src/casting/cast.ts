@@ -45,7 +45,7 @@ export type CastResult = { ballot: RecordedBallot; leaf: string; contest: Contes
 type Voter = VoterTokenClaims & { hasExpired: boolean };
 
 /** The voter's row of the ledger; without one, whether a ballot of theirs is on its way there through this gateway. */
-type Row = RecordedBallot | "on_its_way" | "none";
+type Found = { status: "recorded"; ballot: RecordedBallot } | { status: "on_its_way" | "none" };
 
 /** When a request had been read whole, and when, by the steady clock, it must be answered. */
 type Arrival = { atMs: number; deadlineMs: number };
@@ -75,10 +75,12 @@ export class Casting {
     const contest = await this.contest(contestId, voter, arrival);
     this.admit(voter);
     this.refuseExpiredOnceFinal(contest, voter);
-    const row = await this.row(contest, voter, arrival);
-    if (typeof row === "object") return { ballot: row, leaf: leafOf(contest, row), contest, isNew: false };
-    if (row === "on_its_way") throw onItsWay();
+    const found = await this.lookUp(contest, voter, arrival);
+    if (found.status === "recorded") {
+      return { ballot: found.ballot, leaf: leafOf(contest, found.ballot), contest, isNew: false };
+    }
     if (voter.hasExpired) throw expired();
+    if (found.status === "on_its_way") throw onItsWay();
     throw new Problem("no_such_ballot", "no ballot of this voter is recorded in this contest");
   }
 
@@ -140,26 +142,27 @@ export class Casting {
     let contest = ofElection(await this.fresh(contestId, arrival), voter);
     while (voter.hasExpired || !takesBallotsAt(contest, arrival.atMs)) {
       this.refuseExpiredOnceFinal(contest, voter);
-      const row = await this.row(contest, voter, arrival);
+      const found = await this.lookUp(contest, voter, arrival);
       const nowMs = this.parts.clock.now();
-      if (typeof row === "object") return resultOf(verdictOnRow(request, row), contest, nowMs);
+      if (found.status === "recorded") return resultOf(verdictOnRow(request, found.ballot), contest, nowMs);
       if (voter.hasExpired) throw expired();
       if (!isClosingAt(contest, arrival.atMs)) {
-        if (row === "on_its_way") throw onItsWay();
+        if (found.status === "on_its_way") throw onItsWay();
         return resultOf({ verdict: "contest_not_open" }, contest, nowMs);
       }
-      const sealed = this.parts.closing.ended(contest);
-      contest = await this.fromLedger(sealed, arrival, "this contest is being closed: ask again");
+      const ended = this.parts.closing.ended(contest, arrival.deadlineMs);
+      contest = await this.fromLedger(ended, arrival, "this contest is being closed: ask again");
     }
     return this.record(contest, voter, request, arrival);
   }
 
-  private async row(contest: Contest, voter: Voter, arrival: Arrival): Promise<Row> {
+  private async lookUp(contest: Contest, voter: Voter, arrival: Arrival): Promise<Found> {
     const key = { contestLedgerId: contest.ledgerId, voterKey: voter.voterKey };
-    // Asked before the ledger is: what leaves the lane meanwhile is in the ledger then. After the seal nothing is.
-    const isOnItsWay = contest.sealedAtMs === null && this.parts.lanes.mayRecord(key);
-    const [row] = await this.fromLedger(this.parts.finder.find([key]), arrival);
-    return row ?? (isOnItsWay ? "on_its_way" : "none");
+    // Asked before the ledger is: what leaves the lane meanwhile is in the ledger then. Once closed, the seal decides.
+    const isOnItsWay = contestStateAt(contest, arrival.atMs) === "open" && this.parts.lanes.mayRecord(key);
+    const [ballot] = await this.fromLedger(this.parts.finder.find([key]), arrival);
+    if (ballot !== undefined) return { status: "recorded", ballot };
+    return isOnItsWay ? { status: "on_its_way" } : { status: "none" };
   }
 
   /** A ledger that can't be asked has recorded nothing for this request, whatever it did for earlier ones. */

@@ -2,6 +2,7 @@
 import type { ContestDirectory } from "../contests/directory.ts";
 import type { Contest } from "../election/contest.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { withinTime } from "../runtime/within-time.ts";
 
 export type ClosingWatchOptions = {
   pollMs: number;
@@ -20,12 +21,17 @@ export class ClosingWatch {
     private readonly options: ClosingWatchOptions,
   ) {}
 
-  /** The contest once it is sealed, or its close has moved. Throws when too many wait, and as the directory does. */
-  async ended(contest: Contest): Promise<Contest> {
-    if (this.waiting >= this.options.waitingMax) throw new Error("too many voters wait for the seal");
+  /**
+   * The contest once it is sealed, or its close has moved. Throws when too many wait, when it is not sealed by
+   * `deadlineMs` of the steady clock, and as the directory does.
+   */
+  async ended(contest: Contest, deadlineMs: number): Promise<Contest> {
+    const { waitingMax, clock } = this.options;
+    if (this.waiting >= waitingMax) throw new Error("too many voters wait for the seal");
     this.waiting++;
     try {
-      return await this.watch(contest);
+      const late = () => new Error("the contest was not sealed in time");
+      return await withinTime(this.watch(contest), deadlineMs - clock.steadyMs(), late);
     } finally {
       this.waiting--;
     }
@@ -43,7 +49,8 @@ export class ClosingWatch {
   private async poll(contest: Contest): Promise<Contest> {
     const { clock, pollMs } = this.options;
     let current = contest;
-    while (current.sealedAtMs === null && current.closesAtMs === contest.closesAtMs) {
+    const isClosing = () => current.sealedAtMs === null && current.closesAtMs === contest.closesAtMs;
+    while (isClosing() && this.waiting > 0) {
       await clock.pause(pollMs);
       current = (await this.directory.fresh(contest.uuid)) ?? current;
     }

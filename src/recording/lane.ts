@@ -58,7 +58,7 @@ export class Lane {
   private batch: Batch | undefined;
   /** The batch in flight is being submitted. */
   private submitting = false;
-  /** An earlier attempt of the batch in flight has an open outcome. */
+  /** Until its ballots are settled, a batch that is recorded; or one of which an attempt has an open outcome. */
   private mayBeRecorded = false;
   private head: StreamHead | undefined;
   private accepting = true;
@@ -76,8 +76,8 @@ export class Lane {
 
   /** Whether this lane has a ballot of that voter that is, or may yet be, recorded. */
   mayRecord(key: BallotKey): boolean {
-    const name = ballotKey(key);
-    const isTheirs = (ballot: Ballot) => ballotKey(ballot) === name;
+    const isTheirs = ({ voterKey, contestLedgerId }: BallotKey) =>
+      voterKey === key.voterKey && contestLedgerId === key.contestLedgerId;
     const casts = [this.inFlight, this.waiting];
     return (
       this.batch?.ballots.some(isTheirs) || casts.some((some) => some.some(({ ballot }) => isTheirs(ballot)))
@@ -138,22 +138,20 @@ export class Lane {
       // While the outcome is open the very same batch must be submitted. Otherwise those who gave up in the meantime
       // are left out: they were told that they are not recorded.
       if (!this.mayBeRecorded && this.inFlight.length === 0) return;
-      const batch = this.mayBeRecorded ? this.batch! : this.gather();
+      const batch = this.mayBeRecorded ? this.batch! : this.gatherBatch();
       const outcome = failure ?? (await this.attempt(batch));
       if (outcome.outcome === "recorded") return this.settleRecorded(batch, outcome.ballots, outcome.head);
       if (outcome.outcome === "sealed") {
-        this.mayBeRecorded = false;
         await this.settleSealed(outcome.contestLedgerId);
       } else {
         if (outcome.outcome === "fenced") this.head = undefined;
-        if (outcome.outcome !== "not_recorded") this.mayBeRecorded = outcome.outcome === "unknown";
         await this.options.clock.pause(pauseMs * (0.5 + Math.random() / 2));
         pauseMs = Math.min(pauseMs * 2, this.options.retryPauseMsMax);
       }
     }
   }
 
-  private gather(): Batch {
+  private gatherBatch(): Batch {
     const ballots = this.inFlight.map(({ ballot }) => ballot);
     const { batch, places } = gather(ballots, this.options.clock.now());
     for (let i = 0; i < places.length; i++) this.inFlight[i]!.place = places[i]!;
@@ -166,6 +164,10 @@ export class Lane {
     const startedMs = clock.steadyMs();
     this.submitting = true;
     const outcome = await this.writer.record(this.head!, batch);
+    // At once: there must be no moment at which a batch that may be recorded is taken for one that can't be.
+    if (outcome.outcome !== "not_recorded") {
+      this.mayBeRecorded = outcome.outcome === "recorded" || outcome.outcome === "unknown";
+    }
     this.submitting = false;
     onAttempt(outcome, batch, clock.steadyMs() - startedMs);
     return outcome;

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { ClosingWatch } from "../../src/casting/closing-watch.ts";
 import type { Contest } from "../../src/election/contest.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { eventually } from "../support/eventually.ts";
 
 const closing = { uuid: "c0ffee00-0000-4000-8000-000000000000", closesAtMs: 1, sealedAtMs: null } as Contest;
 const sealed = { ...closing, sealedAtMs: 2 };
@@ -19,27 +20,46 @@ function watchOf(answers: (Contest | Error | null)[], waitingMax = 100) {
 
 test("the ledger is asked until the seal, once a while however many wait", async () => {
   const { watch, asked } = watchOf([closing, null, closing, sealed]);
-  const ended = await Promise.all(Array.from({ length: 100 }, () => watch.ended(closing)));
+  const ended = await Promise.all(
+    Array.from({ length: 100 }, () => watch.ended(closing, Number.POSITIVE_INFINITY)),
+  );
   expect(ended).toEqual(Array(100).fill(sealed));
   expect(asked.count).toBe(4);
 });
 
 test("a close that has moved ends the waiting too", async () => {
   const moved = { ...closing, closesAtMs: 5 };
-  expect(await watchOf([closing, moved]).watch.ended(closing)).toEqual(moved);
+  expect(await watchOf([closing, moved]).watch.ended(closing, Number.POSITIVE_INFINITY)).toEqual(moved);
 });
 
 test("a ledger that can't be asked fails those who wait, and the next are served", async () => {
   const { watch } = watchOf([new Error("no primary"), sealed]);
-  const both = await Promise.allSettled([watch.ended(closing), watch.ended(closing)]);
+  const both = await Promise.allSettled([
+    watch.ended(closing, Number.POSITIVE_INFINITY),
+    watch.ended(closing, Number.POSITIVE_INFINITY),
+  ]);
   expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-  expect(await watch.ended(closing)).toEqual(sealed);
+  expect(await watch.ended(closing, Number.POSITIVE_INFINITY)).toEqual(sealed);
 });
 
 test("past the bound on waiting voters a further one is refused at once, and let in when others have left", async () => {
   const { watch } = watchOf([closing, sealed], 2);
-  const waiting = [watch.ended(closing), watch.ended(closing)];
-  await expect(watch.ended(closing)).rejects.toThrow("too many");
+  const waiting = [
+    watch.ended(closing, Number.POSITIVE_INFINITY),
+    watch.ended(closing, Number.POSITIVE_INFINITY),
+  ];
+  await expect(watch.ended(closing, Number.POSITIVE_INFINITY)).rejects.toThrow("too many");
   await Promise.all(waiting);
-  expect(await watch.ended(closing)).toEqual(sealed);
+  expect(await watch.ended(closing, Number.POSITIVE_INFINITY)).toEqual(sealed);
+});
+
+test("who can't wait any longer leaves, makes room, and is the last for whom the ledger is asked", async () => {
+  const { watch, asked } = watchOf([closing], 1);
+  await expect(watch.ended(closing, systemClock.steadyMs() + 20)).rejects.toThrow("not sealed in time");
+  await expect(watch.ended(closing, systemClock.steadyMs() + 20)).rejects.toThrow("not sealed in time");
+  await eventually("nobody asks any more", async () => {
+    const { count } = asked;
+    await systemClock.pause(20);
+    return asked.count === count;
+  });
 });
