@@ -29,7 +29,7 @@ function contest(): Contest {
     ...{ ledgerId: 1, id: "bench", uuid, electionUuid: uuid, electionId: "bench", title: "Bench" },
     ...{ method: "single-choice", allowBlank: true, resultsVisible: "live", allowedOrigins: [] },
     options: Array.from({ length: OPTIONS }, (_, i) => ({ number: i + 1, title: `Option ${i + 1}` })),
-    ...{ opensAtMs: 0, closesAtMs: null, paused: false, voided: null },
+    ...{ opensAtMs: 0, closesAtMs: null, closeIsKnown: true, paused: false, voided: null },
     ...{ sealedAtMs: null, finalAtMs: null, finalTally: null },
   };
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
 import { noSuchContest } from "./find-contest.ts";
 import type { ContestStore } from "./store.ts";
-import { announceAgain, type Transition, type TransitionClock } from "./transitions.ts";
+import { announceAgain, closeIsKnown, type Transition, type TransitionClock } from "./transitions.ts";
 
 export type ElectionDefinition = { id?: string; title: string; allowedOrigins: string[] };
 
@@ -23,6 +23,11 @@ export type ContestDefinition = {
   opensAtMs: number | null;
   closesAtMs: number | null;
 };
+
+type MakeTransition = (contest: Contest, clock: TransitionClock) => Transition;
+
+/** A ledger that is slow for longer is left to the sealer. */
+const ANNOUNCEMENTS_MAX = 3;
 
 export type AdministrationOptions = {
   /** See TransitionClock. */
@@ -68,6 +73,7 @@ export class Administration {
       electionId: election.id,
       options: definition.options.map((title, i) => ({ number: i + 1, title })),
       allowedOrigins: election.allowedOrigins,
+      closeIsKnown: true,
       paused: false,
       voided: null,
       sealedAtMs: null,
@@ -93,27 +99,33 @@ export class Administration {
     return election;
   }
 
-  /** Opens, closes, pauses, … by one of transitions.ts. */
-  async change(
-    id: string,
-    transition: (contest: Contest, clock: TransitionClock) => Transition,
-  ): Promise<Contest> {
-    const { clock, noticeMs, announcingMs } = this.options;
-    let decidedMs = 0;
-    let announcesClose = false;
-    const result = await this.store.changeContest(id, (contest) => {
+  /**
+   * Opens, closes, pauses, … by one of transitions.ts. A gateway that could not know of a close early enough goes on
+   * taking ballots, so a close that was slow to commit is announced again, later: nobody was refused for it meanwhile,
+   * for until the seal nobody is. What is not certain in the end is left to the sealer.
+   */
+  async change(id: string, transition: MakeTransition): Promise<Contest> {
+    let result = await this.decide(id, transition);
+    for (let i = 0; i < ANNOUNCEMENTS_MAX && result.announcedInMs !== null; i++) {
+      const isKnown = result.announcedInMs <= this.options.announcingMs;
+      result = await this.decide(id, isKnown ? closeIsKnown(result.contest.closesAtMs) : announceAgain);
+    }
+    return result.contest;
+  }
+
+  /** `announcedInMs` is what it took until the announcement of a close was there for everybody; null without one. */
+  private async decide(id: string, transition: MakeTransition) {
+    const { clock, noticeMs } = this.options;
+    let announcedAtMs: number | null = null;
+    const contest = await this.store.changeContest(id, (found) => {
       // The clock is read when the row is locked: a change that had to wait must not be decided by an old one.
-      decidedMs = clock.steadyMs();
-      const decision = transition(contest, { nowMs: clock.now(), noticeMs });
-      announcesClose = "change" in decision && decision.change.closesAtMs !== undefined;
+      const decision = transition(found, { nowMs: clock.now(), noticeMs });
+      if ("change" in decision && decision.change.closeIsKnown === false) announcedAtMs = clock.steadyMs();
       return decision;
     });
-    if (result === null) throw noSuchContest(id);
-    if ("refused" in result) throw new Problem("contest_state", `contest ${id}: ${result.refused}`);
-    // Gateways that could not know of the close in time went on taking ballots: they count, as all that came as late.
-    // Nobody was refused meanwhile, for until the seal nobody is.
-    const isLate = announcesClose && clock.steadyMs() - decidedMs > announcingMs;
-    return isLate ? this.change(id, announceAgain) : result;
+    if (contest === null) throw noSuchContest(id);
+    if ("refused" in contest) throw new Problem("contest_state", `contest ${id}: ${contest.refused}`);
+    return { contest, announcedInMs: announcedAtMs === null ? null : clock.steadyMs() - announcedAtMs };
   }
 
   /** One token a voter id, in the same order; the same voter always gets the same voter key. */

@@ -13,6 +13,8 @@ export type SealerOptions = {
   recountPauseMs: number;
   recountPauseMsMax: number;
   clock: Clock;
+  /** For a close that may not have been known early enough: moves it later. */
+  announceAgain: (contest: Contest) => Promise<unknown>;
   onFinal: (contest: Contest, ballots: number) => void;
   onError: (contest: Contest | null, error: Error) => void;
 };
@@ -56,6 +58,10 @@ export class Sealer {
 
   private async seal(contest: Contest, closedBeforeMs: number): Promise<boolean> {
     try {
+      if (!contest.closeIsKnown) {
+        await this.options.announceAgain(contest);
+        return false;
+      }
       if (contest.sealedAtMs === null) await this.store.seal(contest, closedBeforeMs);
       return true;
     } catch (error) {

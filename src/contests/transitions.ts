@@ -2,7 +2,9 @@
 import { type Contest, contestStateAt } from "../election/contest.ts";
 
 /** The fields that administration changes. */
-export type ContestChange = Partial<Pick<Contest, "opensAtMs" | "closesAtMs" | "paused" | "voided">>;
+export type ContestChange = Partial<
+  Pick<Contest, "opensAtMs" | "closesAtMs" | "closeIsKnown" | "paused" | "voided">
+>;
 
 export type Transition = { change: ContestChange } | { refused: string };
 
@@ -30,13 +32,18 @@ export function close(contest: Contest, { nowMs, noticeMs }: TransitionClock): T
   if (state === "draft" || state === "scheduled") return { refused: "it is not open yet" };
   const closesAtMs = nowMs + noticeMs;
   if (contest.closesAtMs !== null && contest.closesAtMs <= closesAtMs) return { change: {} };
-  return { change: { closesAtMs } };
+  return { change: { closesAtMs, closeIsKnown: false } };
 }
 
-/** For a close that was slow to become known: as much later as it takes, unless the seal is already there. */
+/** For a close that may not have been known early enough: as far ahead as any, unless the seal is already there. */
 export function announceAgain(contest: Contest, { nowMs, noticeMs }: TransitionClock): Transition {
   if (contest.sealedAtMs !== null || contest.closesAtMs === null) return { change: {} };
-  return { change: { closesAtMs: Math.max(contest.closesAtMs, nowMs + noticeMs) } };
+  return { change: { closesAtMs: Math.max(contest.closesAtMs, nowMs + noticeMs), closeIsKnown: false } };
+}
+
+/** Once the announcement of this close was quick enough. */
+export function closeIsKnown(closesAtMs: number | null): (contest: Contest) => Transition {
+  return (contest) => ({ change: contest.closesAtMs === closesAtMs ? { closeIsKnown: true } : {} });
 }
 
 export function pause(contest: Contest, { nowMs }: TransitionClock): Transition {
@@ -68,5 +75,5 @@ export function declareVoid(contest: Contest, reason: string, clock: TransitionC
   const closesAtMs = Math.min(contest.closesAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs + clock.noticeMs);
   // One that never opened goes through the same close and seal; being void it takes no ballots meanwhile.
   const opensAtMs = Math.min(contest.opensAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs, closesAtMs - 1);
-  return { change: { voided, closesAtMs, opensAtMs } };
+  return { change: { voided, closesAtMs, opensAtMs, closeIsKnown: false } };
 }

@@ -23,6 +23,8 @@ export type Contest = {
   allowedOrigins: string[];
   opensAtMs: number | null;
   closesAtMs: number | null;
+  /** False while gateways may not have known of the announced close early enough: it is announced again, later. */
+  closeIsKnown: boolean;
   paused: boolean;
   voided: { atMs: number; reason: string } | null;
   /** When it became impossible to record another ballot. */

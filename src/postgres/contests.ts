@@ -119,11 +119,12 @@ export async function updateContest(
   contest: Contest,
   change: ContestChange,
 ): Promise<void> {
-  const { opensAtMs, closesAtMs, paused, voided } = { ...contest, ...change };
+  const { opensAtMs, closesAtMs, closeIsKnown, paused, voided } = { ...contest, ...change };
   await session.query(
     {
       text: `
-        UPDATE contests SET opens_at = $2, closes_at = $3, paused = $4, voided_at = $5, void_reason = $6
+        UPDATE contests SET opens_at = $2, closes_at = $3, paused = $4, voided_at = $5, void_reason = $6,
+            close_is_known = $7
         WHERE contest_id = $1`,
     },
     [
@@ -133,6 +134,7 @@ export async function updateContest(
       paused,
       dateOf(voided?.atMs ?? null),
       voided?.reason ?? null,
+      closeIsKnown,
     ],
   );
 }
@@ -170,7 +172,7 @@ async function selectContestsWhere(
         SELECT contests.contest_id, contests.contest_uuid, contests.id, contests.election_uuid,
                elections.id AS election_id, elections.allowed_origins, contests.title, contests.method,
                contests.allow_blank, contests.results_visible, contests.opens_at, contests.closes_at,
-               contests.paused, contests.voided_at, contests.void_reason, contests.sealed_at,
+               contests.close_is_known, contests.paused, contests.voided_at, contests.void_reason, contests.sealed_at,
                contests.final_at, contests.final_tally,
                (SELECT json_agg(json_build_object('number', number, 'title', options.title) ORDER BY number)
                 FROM options WHERE options.contest_id = contests.contest_id) AS options
@@ -195,6 +197,7 @@ type ContestRow = {
   results_visible: "live" | "final";
   opens_at: Date | null;
   closes_at: Date | null;
+  close_is_known: boolean;
   paused: boolean;
   voided_at: Date | null;
   void_reason: string | null;
@@ -220,6 +223,7 @@ function contestOfRow(row: ContestRow): Contest {
     allowedOrigins: row.allowed_origins,
     opensAtMs: row.opens_at?.getTime() ?? null,
     closesAtMs: row.closes_at?.getTime() ?? null,
+    closeIsKnown: row.close_is_known,
     paused: row.paused,
     voided: row.voided_at === null ? null : { atMs: row.voided_at.getTime(), reason: row.void_reason ?? "" },
     sealedAtMs: row.sealed_at?.getTime() ?? null,

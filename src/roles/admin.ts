@@ -3,6 +3,7 @@ import type { Secrets } from "../admission/secrets.ts";
 import { Administration } from "../contests/administration.ts";
 import { administrationRoutes } from "../contests/routes.ts";
 import { Sealer } from "../contests/sealer.ts";
+import { announceAgain } from "../contests/transitions.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Service } from "../runtime/service.ts";
@@ -25,6 +26,7 @@ export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, drainMs, 
     recountPauseMs: 1_000,
     recountPauseMsMax: 60_000,
     clock,
+    announceAgain: ({ id }) => administration.change(id, announceAgain),
     onFinal: (contest, ballots) => log.info({ contest: contest.id, ballots }, "contest is final"),
     onError: (contest, err) =>
       log.error({ err, contest: contest?.id }, "contest could not be made final yet"),

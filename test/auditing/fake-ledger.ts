@@ -38,6 +38,7 @@ export function fakeContest(ledgerId: number): Contest {
     allowedOrigins: [],
     opensAtMs: 1,
     closesAtMs: null,
+    closeIsKnown: true,
     paused: false,
     voided: null,
     sealedAtMs: null,

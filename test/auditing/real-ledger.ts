@@ -56,6 +56,7 @@ export class RealLedger implements AsyncDisposable {
       allowedOrigins: [],
       opensAtMs: Date.now() - 1_000,
       closesAtMs: null,
+      closeIsKnown: true,
       paused: false,
       voided: null,
       sealedAtMs: null,

@@ -10,6 +10,7 @@ const contest = {
   uuid: "c0ffee00-0000-4000-8000-000000000000",
   options: [],
   sealedAtMs: null,
+  closeIsKnown: true,
 } as unknown as Contest;
 
 /** Runs a sealer on one closed contest until it is final or `failuresMax` attempts have failed. */
@@ -38,6 +39,7 @@ async function finish(ledger: Pick<ContestStore, "seal" | "tallies">, failuresMa
     recountPauseMs: 1,
     recountPauseMsMax: 1,
     clock: systemClock,
+    announceAgain: async () => steps.push("announce"),
     onFinal: () => undefined,
     onError: (_, error) => {
       errors.push(error);

@@ -17,7 +17,7 @@ const CONTEST: Contest = {
   method: "single-choice",
   options: ["A", "B", "C"].map((title, i) => ({ number: i + 1, title })),
   ...{ allowBlank: false, resultsVisible: "live", allowedOrigins: [] },
-  ...{ opensAtMs: 1_000, closesAtMs: 2_000, paused: false, voided: null },
+  ...{ opensAtMs: 1_000, closesAtMs: 2_000, closeIsKnown: true, paused: false, voided: null },
   ...{ sealedAtMs: null, finalAtMs: null, finalTally: null },
 };
 

@@ -161,7 +161,6 @@ const SLEEPS: Record<string, number> = {
   "test/client/cast.test.ts": 1,
   "test/client/connection.test.ts": 2,
   "test/client/load-generator.test.ts": 1,
-  "test/contests/closing.test.ts": 1,
   "test/contests/directory.test.ts": 1,
   "test/embedded/synchronous.test.ts": 1,
   "test/support/eventually.ts": 1,

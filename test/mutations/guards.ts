@@ -592,7 +592,15 @@ const CLOSING: Guard[] = [
     file: "src/contests/transitions.ts",
     text: "Math.max(contest.closesAtMs, nowMs + noticeMs)",
     becomes: "contest.closesAtMs",
-    noticedBy: ["test/contests/closing.test.ts", "a close that was slow to become known"],
+    noticedBy: ["test/contests/closing.test.ts", "that was slow to become known"],
+  },
+  {
+    name: "sealed-only-when-known",
+    without: "no contest is sealed before its close was announced early enough",
+    file: "src/contests/sealer.ts",
+    text: "if (!contest.closeIsKnown) {",
+    becomes: "if (contest.sealedAtMs === -1) {",
+    noticedBy: ["test/contests/closing.test.ts", "whose outcome nobody learned"],
   },
   {
     name: "counted-twice",

@@ -25,6 +25,7 @@ export function contestOf(changes: Partial<Contest> = {}): Contest {
     allowedOrigins: [],
     opensAtMs: NOW_MS - 3_600_000,
     closesAtMs: null,
+    closeIsKnown: true,
     paused: false,
     voided: null,
     sealedAtMs: null,

@@ -41,7 +41,14 @@ export async function createContest(store: PostgresContestStore, changes: Partia
     ...changes,
     options: ["A", "B", "C"].map((title, i) => ({ number: i + 1, title })),
     ...{ uuid, id: uuid, electionUuid, electionId: electionUuid, allowedOrigins: [] },
-    ...{ paused: false, voided: null, sealedAtMs: null, finalAtMs: null, finalTally: null },
+    ...{
+      closeIsKnown: true,
+      paused: false,
+      voided: null,
+      sealedAtMs: null,
+      finalAtMs: null,
+      finalTally: null,
+    },
   });
 }
 
