@@ -48,7 +48,7 @@ export function clockCheck({ host, clockAheadMs, clockDoubtMs }: NodeLimits): Du
 export function connectionChecks(limits: readonly NodeLimits[]): DurabilityCheck[] {
   const primary = limits.find(({ isPrimary }) => isPrimary);
   const processes = primary?.processes || PROCESSES_EXPECTED;
-  const lanes = primary?.lanes || LANES_EXPECTED;
+  const lanes = Math.max(primary?.lanes ?? 0, LANES_EXPECTED);
   const needed = connectionsMax(processes, lanes);
   return limits.map(({ host, connections }) => ({
     check: `${host} max_connections`,

@@ -146,7 +146,9 @@ function contestCommand(
 
 function closeCommand(): Command {
   return addCommonOptions(new Command("close"))
-    .description("close a contest: ballots that arrive from now on do not count")
+    .description(
+      "close a contest, as soon as every gateway can know of it: some seconds from now, which is printed",
+    )
     .argument("<contest>", "the contest's id")
     .option("--wait", "wait until the result is final")
     .addHelpText("after", `\n${WAIT_HELP}\n${example("close song-1 --wait")}`)

@@ -57,7 +57,7 @@ A choice "${UNDERVOTE}" is cast as a blank ballot, "${OVERVOTE}" as two selectio
 file again is safe: what was recorded before is answered with its first receipt. A replay that was interrupted
 goes on where it ended when it is run again.
 
-Exit status: 0 every ballot has its answer, 1 failed, or rows are malformed or refused, 2 used wrongly, ${INTERRUPTED_EXIT_CODE} interrupted.
+Exit status: 0 every ballot has its answer, 1 failed, a row is malformed, or a valid ballot is refused, 2 used wrongly, ${INTERRUPTED_EXIT_CODE} interrupted.
 
 Examples:
   urna replay examples/minneapolis-2013-mayor/ballots.csv.gz

@@ -225,7 +225,8 @@ export class Lane {
 
   private settleExpired(): void {
     const nowMs = this.options.clock.steadyMs();
-    const expired = ({ deadlineMs }: Cast) => deadlineMs <= nowMs;
+    // A little early, for the next look would be a little late.
+    const expired = ({ deadlineMs }: Cast) => deadlineMs <= nowMs + SWEEP_MS;
     const current = (cast: Cast) => !expired(cast);
     for (const { settle } of this.waiting.filter(expired)) settle(notRecorded(NOT_NOW));
     this.waiting = this.waiting.filter(current);
