@@ -95,7 +95,7 @@ const COMMIT: Guard[] = [
     file: "src/postgres/session.ts",
     text: "if (row?.standby === false) return session;",
     becomes: "if (row !== undefined) return session;",
-    noticedBy: ["test/postgres/refusals.test.ts", "a standby that answers is not taken for the primary"],
+    noticedBy: ["test/postgres/session.test.ts", "a standby that answers is not taken for the primary"],
   },
 ];
 
@@ -718,7 +718,7 @@ const PROOF: Guard[] = [
     file: "src/results/tail.ts",
     text: "if (!block.prevHash.equals(counted.hash)) {",
     becomes: "if (block.prevHash.length === 0) {",
-    noticedBy: ["test/results/tailer.test.ts", "whatever happened, once the ledger stands still"],
+    noticedBy: ["test/results/tailer.test.ts", "a stream has other blocks and more of them"],
   },
   {
     name: "hidden-choices",

@@ -20,7 +20,7 @@ const ROOT = join(import.meta.dir, "../..");
 const COPIED = ["src", "test", "examples", "docs", "package.json", "tsconfig.json", "bunfig.toml"];
 
 /** A test that hangs is red by then. */
-const TEST_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = 20_000;
 const RUN_TIMEOUT_MS = 180_000;
 /** PostgreSQL stops by itself when the tests that started it are gone. */
 const SERVERS_STOP_MS = 15_000;
