@@ -442,6 +442,14 @@ const LANE: Guard[] = [
     noticedBy: [LANES, "every cast settles by its deadline"],
   },
   {
+    name: "deadlines-not-a-look-later",
+    without: "an answer comes before the deadline",
+    file: "src/recording/lane.ts",
+    text: "deadlineMs <= nowMs + SWEEP_MS;",
+    becomes: "deadlineMs <= nowMs;",
+    noticedBy: [LANES, "every cast settles by its deadline"],
+  },
+  {
     name: "deadlines-while-waiting",
     without: "deadlines hold while a ballot waits",
     file: "src/recording/lane.ts",
