@@ -95,7 +95,7 @@ const COMMIT: Guard[] = [
     file: "src/postgres/session.ts",
     text: "if (row?.standby === false) return session;",
     becomes: "if (row !== undefined) return session;",
-    noticedBy: ["test/postgres/refusals.test.ts", "a standby that answers is not taken for the primary"],
+    noticedBy: ["test/postgres/session.test.ts", "a standby that answers is not taken for the primary"],
   },
 ];
 
@@ -442,6 +442,14 @@ const LANE: Guard[] = [
     noticedBy: [LANES, "every cast settles by its deadline"],
   },
   {
+    name: "deadlines-not-a-look-later",
+    without: "an answer comes before the deadline",
+    file: "src/recording/lane.ts",
+    text: "deadlineMs <= nowMs + SWEEP_MS;",
+    becomes: "deadlineMs <= nowMs;",
+    noticedBy: [LANES, "every cast settles by its deadline"],
+  },
+  {
     name: "deadlines-while-waiting",
     without: "deadlines hold while a ballot waits",
     file: "src/recording/lane.ts",
@@ -718,7 +726,7 @@ const PROOF: Guard[] = [
     file: "src/results/tail.ts",
     text: "if (!block.prevHash.equals(counted.hash)) {",
     becomes: "if (block.prevHash.length === 0) {",
-    noticedBy: ["test/results/tailer.test.ts", "whatever happened, once the ledger stands still"],
+    noticedBy: ["test/results/tailer.test.ts", "a stream has other blocks and more of them"],
   },
   {
     name: "hidden-choices",

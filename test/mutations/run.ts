@@ -17,6 +17,9 @@ type Result = Omit<Guard, "text" | "becomes" | "noticedBy"> & {
   seconds: number;
 };
 
+/** By Ctrl-C. */
+let isStopped = false;
+
 const { values } = parseArgs({
   options: { only: { type: "string", multiple: true }, json: { type: "boolean", default: false } },
 });
@@ -42,7 +45,10 @@ async function forAll<T>(
   const left = things.values();
   await Promise.all(
     scratches.map(async (scratch) => {
-      for (const thing of left) await work(scratch, thing);
+      for (const thing of left) {
+        if (isStopped) return;
+        await work(scratch, thing);
+      }
     }),
   );
 }
@@ -97,7 +103,7 @@ async function run(scratches: readonly Scratch[], guards: readonly Guard[]): Pro
     results.set(guard, wrong.has(guard) ? { ...result, outcome: "RED WITHOUT IT" } : result);
     console.error(`${result.outcome}: ${guard.name}, ${result.seconds.toFixed(1)} s`);
   });
-  return guards.map((guard) => results.get(guard)!);
+  return guards.flatMap((guard) => results.get(guard) ?? []);
 }
 
 function table(results: readonly Result[]): string {
@@ -112,10 +118,14 @@ const guards = chosen();
 const scratches: Scratch[] = [];
 const cleanUp = () => Promise.all(scratches.map((scratch) => scratch[Symbol.asyncDispose]()));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
+  process.once(signal, () => {
+    isStopped = true;
+    void cleanUp().finally(() => process.exit(130));
+  });
 }
 for (let i = 0; i < Math.min(AT_ONCE, guards.length); i++) scratches.push(new Scratch());
 const results = await run(scratches, guards).finally(cleanUp);
+if (isStopped) process.exit(130);
 const failed = results.filter(({ outcome }) => outcome !== "noticed");
 console.log(values.json ? JSON.stringify(results, null, 2) : table(results));
 console.error(`${results.length - failed.length} of ${results.length} guards are noticed when they are gone`);

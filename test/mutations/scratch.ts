@@ -20,7 +20,7 @@ const ROOT = join(import.meta.dir, "../..");
 const COPIED = ["src", "test", "examples", "docs", "package.json", "tsconfig.json", "bunfig.toml"];
 
 /** A test that hangs is red by then. */
-const TEST_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = 20_000;
 const RUN_TIMEOUT_MS = 180_000;
 /** PostgreSQL stops by itself when the tests that started it are gone. */
 const SERVERS_STOP_MS = 15_000;
@@ -31,6 +31,7 @@ export class Scratch implements AsyncDisposable {
   private readonly folder = mkdtempSync(join(tmpdir(), "urna-mutations-"));
   private readonly temporary = join(this.folder, "tmp");
   private running: ChildProcess | undefined;
+  private closing: Promise<void> | undefined;
 
   constructor() {
     for (const name of COPIED) cpSync(join(ROOT, name), join(this.folder, name), { recursive: true });
@@ -53,7 +54,7 @@ export class Scratch implements AsyncDisposable {
     try {
       return await work();
     } finally {
-      writeFileSync(path, original);
+      if (this.closing === undefined) writeFileSync(path, original);
     }
   }
 
@@ -88,7 +89,12 @@ export class Scratch implements AsyncDisposable {
   }
 
   /** Ends what is running, waits for its servers to have stopped, and removes the copy. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.closing ??= this.close();
+    return this.closing;
+  }
+
+  private async close(): Promise<void> {
     const { running } = this;
     if (running !== undefined) {
       const closed = once(running, "close");

@@ -1,9 +1,7 @@
-/** What a session, a writer and a durable read refuse before anything is acknowledged. */
+/** What a writer and a durable read refuse while the gate is shut. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Contest } from "../../src/election/contest.ts";
 import { PostgresBallotFinder } from "../../src/postgres/ballot-finder.ts";
-import { hostUrls } from "../../src/postgres/connection-string.ts";
-import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
 import type { DurabilityCheck } from "../../src/recording/durability.ts";
 import { ballotOf, batchOf, countRows, createContest, openStore, streamWriter } from "../support/record.ts";
@@ -20,18 +18,6 @@ beforeAll(async () => {
   contest = await createContest(store);
 });
 afterAll(() => opened.disposeAsync());
-
-test("a standby that answers is not taken for the primary, alone or before it", async () => {
-  const [primary, standby] = hostUrls(database);
-  await expect(Session.openPrimary(standby!, TEST_SESSION)).rejects.toMatchObject({
-    code: "no_primary",
-    message: expect.stringContaining("is a standby"),
-  });
-  const others = new URL(primary!).host;
-  const standbyFirst = standby!.replace(new URL(standby!).host, `${new URL(standby!).host},${others}`);
-  await using session = await Session.openPrimary(standbyFirst, TEST_SESSION);
-  expect(session.host).toBe(others);
-});
 
 test("while the gate is shut a writer sends nothing, and no durable read answers", async () => {
   let faults: DurabilityCheck[] = [];

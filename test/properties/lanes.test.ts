@@ -10,7 +10,7 @@ import { type Cast, Simulation } from "./simulation.ts";
 
 const RUNS = Number(process.env.URNA_SCHEDULES ?? 300);
 
-/** A lane looks at its deadlines so often. */
+/** A lane looks at its deadlines so often: one that is nearer than that may be missed by as much. */
 const SWEEP_MS = 100;
 
 /** Holds after every schedule. */
@@ -68,8 +68,8 @@ holds("at most one ballot a voter, told to be new to one request at most; ballot
 });
 
 holds("every cast settles by its deadline, once", (simulation) => {
-  for (const { told, deadlineMs } of simulation.casts) {
-    expect(told!.atMs).toBeLessThanOrEqual(deadlineMs + SWEEP_MS);
+  for (const { told, castAtMs, deadlineMs } of simulation.casts) {
+    expect(told!.atMs).toBeLessThanOrEqual(Math.max(deadlineMs, castAtMs + SWEEP_MS));
   }
   expect(simulation.broken.filter((what) => what === "settled twice")).toEqual([]);
 });
