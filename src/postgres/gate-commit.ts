@@ -41,7 +41,10 @@ export class GateCommit implements AsyncDisposable {
     this.options = { ...options, applicationName: GATE_COMMITS };
   }
 
-  /** Whether a standby confirms a commit, known within `timeoutMs` and the time to connect twice. Never throws. */
+  /**
+   * Whether a standby confirms a commit. Never throws. Known within `timeoutMs` and five times `connectTimeoutMs`: two to
+   * find the primary before the commit and two after it, one to ask there whether it still waits.
+   */
   confirm(): Promise<DurabilityCheck> {
     return this.outcome().catch((error: Error) => notConfirmed(`(none could be made: ${error.message})`));
   }

@@ -1,5 +1,5 @@
 /** Watches the durability gate: asks every node again and again, and knows at any moment what is wrong. */
-import { setTimeout as pause } from "node:timers/promises";
+import type { Clock } from "../runtime/clock.ts";
 import { clusterChecks, type DurabilityCheck, type NodeFacts } from "./durability.ts";
 
 /** Asks every node of the cluster itself, in bounded time. Never throws: who can't be reached is named. */
@@ -11,8 +11,9 @@ export type ConfirmCommit = () => Promise<DurabilityCheck>;
 export type GateMonitorOptions = {
   /** From the beginning of one round of questions to that of the next, unless a round takes longer. */
   pollMs: number;
-  /** Answers older than this count for nothing: a monitor that hangs shuts the gate. */
+  /** Answers older than this keep no gate open: a monitor that hangs shuts it. */
   ageMsMax: number;
+  clock: Clock;
   /** Told when other checks fail than a moment ago. */
   onChange: (faults: readonly DurabilityCheck[]) => void;
 };
@@ -31,8 +32,8 @@ const TOO_OLD: readonly DurabilityCheck[] = [
 
 export class GateMonitor {
   private judged = NOT_ASKED;
-  /** When the round began whose answers these are, on the monotonic clock. */
-  private askedAtMs = performance.now();
+  /** When the round began whose answers these are, by the steady clock. */
+  private askedAtMs: number;
   /** The checks that failed when somebody was last told. */
   private told = namesOf(NOT_ASKED);
 
@@ -40,26 +41,29 @@ export class GateMonitor {
     private readonly readFacts: ReadClusterFacts,
     private readonly confirmCommit: ConfirmCommit,
     private readonly options: GateMonitorOptions,
-  ) {}
+  ) {
+    this.askedAtMs = options.clock.steadyMs();
+  }
 
   /** What forbids acknowledging now; empty when nothing does. Costs nothing: may be asked for every ballot. */
   get faults(): readonly DurabilityCheck[] {
-    return this.ageMs > this.options.ageMsMax ? TOO_OLD : this.judged;
+    // What was found wrong is wrong until it is found right: nodes that do not answer make rounds long, and are why.
+    return this.judged.length === 0 && this.ageMs > this.options.ageMsMax ? TOO_OLD : this.judged;
   }
 
   /** How old the answers are that {@link faults} goes by. */
   get ageMs(): number {
-    return performance.now() - this.askedAtMs;
+    return this.options.clock.steadyMs() - this.askedAtMs;
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const teller = setInterval(() => this.tell(), this.options.pollMs);
+    const { clock, pollMs } = this.options;
+    const teller = setInterval(() => this.tell(), pollMs);
     try {
       while (!signal.aborted) {
-        const startedMs = performance.now();
+        const startedMs = clock.steadyMs();
         await this.check();
-        const restMs = this.options.pollMs - (performance.now() - startedMs);
-        await pause(Math.max(0, restMs), undefined, { signal }).catch(() => undefined);
+        await clock.pause(Math.max(0, pollMs - (clock.steadyMs() - startedMs)), signal);
       }
     } finally {
       clearInterval(teller);
@@ -68,7 +72,7 @@ export class GateMonitor {
 
   /** One round of questions. */
   async check(): Promise<void> {
-    const startedMs = performance.now();
+    const startedMs = this.options.clock.steadyMs();
     const [{ nodes, unreachable }, confirmed] = await Promise.all([this.readFacts(), this.confirmCommit()]);
     this.judged = [...clusterChecks(nodes, unreachable), confirmed].filter(({ ok }) => !ok);
     this.askedAtMs = startedMs;

@@ -27,7 +27,7 @@ const LOCK_TIMEOUT_MS = 1_000;
 const TRANSACTION_TIMEOUT_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const GATE_POLL_MS = 1_000;
-/** Two rounds of questions of which one takes all the time that it may. */
+/** Two rounds that find nothing wrong: each may take the 2 s that nodes have to answer, and a commit to be confirmed. */
 const GATE_AGE_MS_MAX = 5_000;
 /** A commit takes milliseconds; a disk that stalls for a checkpoint must not shut the gate. */
 const GATE_COMMIT_TIMEOUT_MS = 2_000;
@@ -105,6 +105,7 @@ function openGate(
     {
       pollMs: GATE_POLL_MS,
       ageMsMax: GATE_AGE_MS_MAX,
+      clock: systemClock,
       onChange: (faults) => {
         if (faults.length === 0) log.info("the durability gate is open");
         else log.error(`the durability gate is shut, nothing is acknowledged: ${describeFaults(faults)}`);
