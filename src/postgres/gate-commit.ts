@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { DurabilityCheck } from "../recording/durability.ts";
+import { UnavailableError } from "./passing.ts";
 import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
 /** What PostgreSQL calls the sessions that commit for the gate, one of each process. */
@@ -33,6 +34,7 @@ export function notConfirmed(found: string): DurabilityCheck {
  */
 export class GateCommit implements AsyncDisposable {
   private session: Session | undefined;
+  private isClosed = false;
   /** The commit that has no answer yet, and the server process that makes it. */
   private open: { backend: number; answer: Promise<Answer> } | undefined;
   private readonly options: GateCommitOptions & SessionOptions;
@@ -49,9 +51,10 @@ export class GateCommit implements AsyncDisposable {
     return this.outcome().catch((error: Error) => notConfirmed(`(none could be made: ${error.message})`));
   }
 
+  /** Once disposed of it connects no more; a commit without an answer is left to its server process. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.open === undefined) await this.session?.[Symbol.asyncDispose]();
-    else this.session?.destroy();
+    this.isClosed = true;
+    await this.session?.[Symbol.asyncDispose]();
   }
 
   private async outcome(): Promise<DurabilityCheck> {
@@ -71,10 +74,7 @@ export class GateCommit implements AsyncDisposable {
   }
 
   private async begin() {
-    if (!this.session?.usable) {
-      this.session = await Session.openPrimary(this.options.connectionString, this.options);
-    }
-    const { session } = this;
+    const session = await this.connected();
     const confirmed = this.options.abandoned?.beforeCommit();
     session.takeWarnings();
     const sent = session.query({ text: "SELECT pg_logical_emit_message(true, 'urna', 'gate')" });
@@ -88,6 +88,17 @@ export class GateCommit implements AsyncDisposable {
       (error): Answer => (error instanceof pg.DatabaseError ? { refused: error.message } : "lost"),
     );
     return { backend: session.backend, answer };
+  }
+
+  private async connected(): Promise<Session> {
+    if (this.session?.usable) return this.session;
+    const session = await Session.openPrimary(this.options.connectionString, this.options);
+    if (this.isClosed) {
+      session.destroy();
+      throw new UnavailableError("the ledger is being left");
+    }
+    this.session = session;
+    return session;
   }
 
   /** Asked of the primary, which may be another one by now; where nobody can be asked it may well. */

@@ -62,7 +62,7 @@ export class GateMonitor {
     try {
       while (!signal.aborted) {
         const startedMs = clock.steadyMs();
-        await this.check();
+        await this.check(signal);
         await clock.pause(Math.max(0, pollMs - (clock.steadyMs() - startedMs)), signal);
       }
     } finally {
@@ -70,10 +70,11 @@ export class GateMonitor {
     }
   }
 
-  /** One round of questions. */
-  async check(): Promise<void> {
+  /** One round of questions; after the signal its answers, of a cluster that may be stopping, count for nothing. */
+  async check(signal?: AbortSignal): Promise<void> {
     const startedMs = this.options.clock.steadyMs();
     const [{ nodes, unreachable }, confirmed] = await Promise.all([this.readFacts(), this.confirmCommit()]);
+    if (signal?.aborted) return;
     this.judged = [...clusterChecks(nodes, unreachable), confirmed].filter(({ ok }) => !ok);
     this.askedAtMs = startedMs;
     this.tell();

@@ -50,8 +50,11 @@ export async function runDev(config: DevConfig): Promise<void> {
   await admin.reportOtherPeppers();
   await offerDemo(admin.administration);
 
-  await serveParts([gateway, admin, results, { routes: pages, services: [ledger.gateService] }], {
-    ...{ host, port, log, metrics },
+  await serveParts([gateway, admin, results, { routes: pages, services: [] }], {
+    host,
+    port,
+    log,
+    metrics,
     unready: () => gateReasons(ledger),
     drainMsMax: deadlineMs + 1_000,
     onListening: ({ url }) => opened.use(announce(data, { url, adminToken, databaseUrl, pid: process.pid })),

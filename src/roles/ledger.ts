@@ -12,7 +12,6 @@ import { GateMonitor } from "../recording/gate-monitor.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { gaugeOf, labelledGaugeOf, type Metrics } from "../runtime/metrics.ts";
-import type { Service } from "../runtime/service.ts";
 import { ABANDONED_COMMITS_MAX, POOL_SESSIONS_MAX } from "./connections.ts";
 import type { Reason } from "./health.ts";
 
@@ -52,7 +51,7 @@ export async function openLedger(
 ) {
   const abandoned = new AbandonedCommits(ABANDONED_COMMITS_MAX);
   const gate = openGate(opened, { databaseUrl, log, metrics }, abandoned);
-  await gate.check();
+  await startAsking(opened, gate);
   const session: SessionOptions = {
     ...sessionOptions(`urna ${roleName}`),
     gateFaults: () => gate.faults,
@@ -82,8 +81,7 @@ export async function openLedger(
     askersMax: 20_000,
     keysMax: 2_000,
   });
-  const gateService: Service = { name: "durability gate", run: (signal) => gate.run(signal) };
-  return { databaseUrl, session, pool, store, directory, finder, gate, gateService };
+  return { databaseUrl, session, pool, store, directory, finder, gate };
 }
 
 function openGate(
@@ -129,6 +127,15 @@ function openGate(
     () => gate.ageMs / 1000,
   );
   return gate;
+}
+
+/** Until the ledger is left: what a role does before it serves may take longer than answers count. */
+async function startAsking(opened: AsyncDisposableStack, gate: GateMonitor): Promise<void> {
+  const end = new AbortController();
+  opened.defer(() => end.abort());
+  await gate.check(end.signal);
+  // Nobody waits for it: it is over when the process is, and a bug in it ends the process, as an unhandled rejection.
+  void gate.run(end.signal);
 }
 
 /** Why no ballot is acknowledged now; empty when ballots are. */

@@ -65,9 +65,11 @@ async function runRole(name: string, config: RoleConfig, openParts: (parts: Part
   const log = createLog(logFormat, logLevel);
   const metrics = createMetrics();
   const ledger = await openLedger(opened, { databaseUrl, roleName: name, overrideGate, log, metrics });
-  const gate = { routes: [], services: [ledger.gateService] };
-  await serveParts([...(await openParts({ opened, ledger, log, metrics })), gate], {
-    ...{ host, port, log, metrics },
+  await serveParts(await openParts({ opened, ledger, log, metrics }), {
+    host,
+    port,
+    log,
+    metrics,
     unready: () => gateReasons(ledger),
     drainMsMax: deadlineMs + DRAIN_MARGIN_MS,
     onListening: ({ url }) => log.info(`${name} listens at ${url}`),

@@ -64,7 +64,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
   });
   opened.defer(() => server.stop());
   const end = new AbortController();
-  const services = [...gateway.services, ...admin.services, ledger.gateService];
+  const services = [...gateway.services, ...admin.services];
   const runs = services.map((service) => service.run(end.signal));
 
   // Several gateways may share a database.
