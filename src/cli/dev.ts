@@ -25,7 +25,8 @@ export function devCommand(): Command {
 }
 
 const HELP = `
-It runs until Ctrl-C, and finishes what it has begun; its data stays in the data folder.
+It runs until Ctrl-C, then answers what is on its way, for --deadline-ms and a second at most, and stops PostgreSQL.
+Its data stays in the data folder.
 
 Exit status: 0 stopped, 1 could not start or go on, 2 used wrongly.
 

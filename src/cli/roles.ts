@@ -57,6 +57,6 @@ function roleCommand(name: string, description: string, flags: string): Command 
 
 const DATABASE = "postgres://urna@db1,db2/urna";
 const EXITS = `
-It runs until SIGINT or SIGTERM, and finishes what it has begun.
+It runs until SIGINT or SIGTERM, then answers what is on its way: for --deadline-ms and a second at most.
 
 Exit status: 0 stopped, 1 could not start or go on, 2 used wrongly.`;

@@ -152,7 +152,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "get",
     path: "/readyz",
-    summary: "Whether the process should get traffic: the ledger, the durability gate",
+    summary:
+      "Whether the process should get traffic: the ledger, the durability gate, whether it is stopping",
     token: "none",
     answers: {
       200: { description: "It should", schema: ref("Readiness") },

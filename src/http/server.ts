@@ -19,7 +19,14 @@ export type ServerOptions = {
   onUnexpected: (error: unknown) => void;
 };
 
-export type HttpServer = { url: string; port: number; stop(): Promise<void> };
+export type HttpServer = {
+  url: string;
+  port: number;
+  /** Takes no more requests; settles when those that are on their way, however long, have been answered. */
+  finish(): Promise<void>;
+  /** Cuts every connection. */
+  stop(): Promise<void>;
+};
 
 /** The port is another program's. */
 export class PortTakenError extends Error {
@@ -47,6 +54,7 @@ export function serve(options: ServerOptions): HttpServer {
     return {
       url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${server.port}`,
       port: server.port!,
+      finish: () => server.stop(),
       stop: () => server.stop(true),
     };
   } catch (error) {

@@ -56,7 +56,7 @@ export async function runDev(config: DevConfig): Promise<void> {
     log,
     metrics,
     unready: () => gateReasons(ledger),
-    drainMsMax: deadlineMs + 1_000,
+    deadlineMs,
     onListening: ({ url }) => opened.use(announce(data, { url, adminToken, databaseUrl, pid: process.pid })),
   });
 }

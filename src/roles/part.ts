@@ -14,12 +14,13 @@ export type ServeOptions = {
   log: Log;
   metrics: Metrics;
   unready: Unready;
-  /** Within this time each service has finished what it had. */
-  drainMsMax: number;
+  /** How long answers may take: stopping waits so long for those on their way, and a little longer. */
+  deadlineMs: number;
   onListening: (server: HttpServer) => void;
 };
 
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
+const DRAIN_MARGIN_MS = 1_000;
 
 const STOPPING: Reason = {
   check: "role",
@@ -27,9 +28,12 @@ const STOPPING: Reason = {
   mend: "send requests to another one, or start it again",
 };
 
-/** Serves until signalled, then is unready at once, and drains in the order of the parts: those that people wait for come first. */
+/**
+ * Serves until signalled, then is unready at once, and drains in the order of the parts: those that people wait for come
+ * first. Then it answers the requests that no service had.
+ */
 export async function serveParts(parts: readonly Part[], options: ServeOptions): Promise<void> {
-  const { host, port, log, metrics, unready, drainMsMax, onListening } = options;
+  const { host, port, log, metrics, unready, deadlineMs, onListening } = options;
   let reasons = unready;
   const server = serve({
     hostname: host,
@@ -42,10 +46,15 @@ export async function serveParts(parts: readonly Part[], options: ServeOptions):
       openApiRoute(),
     ],
   });
+  const requests: Service = {
+    name: "requests",
+    run: (signal) =>
+      new Promise((resolve) => signal.addEventListener("abort", () => resolve(server.finish()))),
+  };
   try {
     onListening(server);
-    const services = parts.flatMap((part) => part.services);
-    await runUntilSignalled(services, drainMsMax, () => {
+    const services = [...parts.flatMap((part) => part.services), requests];
+    await runUntilSignalled(services, deadlineMs + DRAIN_MARGIN_MS, () => {
       reasons = () => [STOPPING];
       log.info("stopping: what is on its way is finished, nothing new is taken");
     });

@@ -25,9 +25,6 @@ export type GatewayConfig = RoleConfig & { secretsFile?: string; lanes: number }
 
 export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string; drainMs: number };
 
-/** Beyond the deadline of what is on its way. */
-const DRAIN_MARGIN_MS = 1_000;
-
 export function runGateway(config: GatewayConfig): Promise<void> {
   const { secretsFile, lanes, deadlineMs } = config;
   const tokenKeys = loadTokenKeys(secretsFile);
@@ -71,7 +68,7 @@ async function runRole(name: string, config: RoleConfig, openParts: (parts: Part
     log,
     metrics,
     unready: () => gateReasons(ledger),
-    drainMsMax: deadlineMs + DRAIN_MARGIN_MS,
+    deadlineMs,
     onListening: ({ url }) => log.info(`${name} listens at ${url}`),
   });
 }

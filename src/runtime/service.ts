@@ -1,4 +1,5 @@
 /** Services and how a role runs them: run until signalled, then drain, people first. */
+
 /** What works in the background while a role is up. */
 export type Service = {
   name: string;
@@ -9,7 +10,7 @@ export type Service = {
 };
 
 /**
- * Runs the services until SIGINT or SIGTERM, then drains them in order, each within `drainMsMax`, having called
+ * Runs the services until SIGINT or SIGTERM, then drains them in order, all within `drainMsMax`, having called
  * `onStopping` first. A second signal ends the process at once. Throws when a service failed.
  */
 export async function runUntilSignalled(
@@ -29,10 +30,11 @@ export async function runUntilSignalled(
     await Promise.race([signalled(), ...failures]);
   } finally {
     onStopping();
+    const endMs = performance.now() + drainMsMax;
     for (const [i, service] of services.entries()) {
       service.drain?.();
       ends[i]!.abort();
-      await settledWithin(runs[i]!, drainMsMax);
+      await settledWithin(runs[i]!, Math.max(0, endMs - performance.now()));
     }
   }
 }

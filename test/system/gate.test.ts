@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { drawSecrets, writeSecretsFile } from "../../src/admission/secrets-file.ts";
 import { type EmbeddedCluster, startEmbeddedCluster } from "../../src/embedded/cluster.ts";
@@ -202,6 +203,39 @@ test("while the standby hangs it is unready, and voters are told nothing of Post
   // Two lanes, each at most once a second.
   for (const [i, ms] of seconds.entries())
     expect((seconds[i + 2] ?? Number.POSITIVE_INFINITY) - ms).toBeGreaterThan(900);
+});
+
+test("told to stop it answers a request that is still arriving, and takes no other", async () => {
+  const admin = await startRole("admin");
+  const closed = once(admin.child, "close");
+  const { port, hostname } = new URL(admin.url);
+  const body = JSON.stringify({ id: "late-show", title: "The late show", allowedOrigins: [] });
+  const socket = connect(Number(port), hostname);
+  let answer = "";
+  socket.on("data", (chunk) => (answer += chunk));
+  const answered = once(socket, "close");
+  const head = [
+    "POST /v1/elections HTTP/1.1",
+    "host: urna",
+    `authorization: Bearer ${ADMIN_TOKEN}`,
+    "content-type: application/json",
+    `content-length: ${body.length}`,
+  ];
+  await new Promise((resolve) => socket.write(`${head.join("\r\n")}\r\n\r\n${body.slice(0, 9)}`, resolve));
+  // Whoever connects after it is answered after it was let in.
+  await fetch(`${admin.url}/healthz`);
+  admin.child.kill("SIGTERM");
+  await eventually("it takes no other", () =>
+    fetch(`${admin.url}/healthz`).then(
+      () => false,
+      () => true,
+    ),
+  );
+  socket.write(body.slice(9));
+  await answered;
+  expect(answer).toStartWith("HTTP/1.1 201");
+  await closed;
+  expect(admin.child.exitCode).toBe(0);
 });
 
 test("told to stop it is unready at once, and still answers what is on its way", async () => {
