@@ -14,6 +14,7 @@ import { serve } from "../src/http/server.ts";
 import { Feed } from "../src/results/feed.ts";
 import { resultsRoutes } from "../src/results/routes.ts";
 import { RunningTally } from "../src/results/running-tally.ts";
+import { systemClock } from "../src/runtime/clock.ts";
 
 const VIEWERS_MAX = 18_000;
 const SECONDS_MAX = 120;
@@ -48,7 +49,13 @@ function runServer(): void {
   const feed = new Feed(
     figures,
     { get: () => shown, fresh: async () => shown },
-    { viewersMax: 20_000, updateMs: 500, keepAliveMs: 15_000, viewerQueueBytesMax: 16_384, now: Date.now },
+    {
+      viewersMax: 20_000,
+      updateMs: 500,
+      keepAliveMs: 15_000,
+      viewerQueueBytesMax: 16_384,
+      clock: systemClock,
+    },
   );
   const server = serve({
     hostname: "127.0.0.1",

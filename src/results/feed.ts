@@ -5,9 +5,9 @@
  * so that nothing is missed by whoever comes back, and a `Last-Event-ID` only saves the first one. It ends with a
  * goodbye that names the reason. Everything is bounded: viewers, what may wait for one of them, updates a second.
  */
-import { setTimeout as pause } from "node:timers/promises";
 import type { ResultsAnswer } from "../election/answers.ts";
 import type { Contest } from "../election/contest.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
 import type { GoodbyeReason } from "./events.ts";
 import { Hub } from "./hub.ts";
@@ -19,7 +19,7 @@ export type FeedOptions = {
   updateMs: number;
   keepAliveMs: number;
   viewerQueueBytesMax: number;
-  now: () => number;
+  clock: Clock;
 };
 
 /** What the tailer gives: figures, and as of when; null until they are first complete. */
@@ -44,7 +44,8 @@ export class Feed {
   private readonly droppedCounts: Record<GoodbyeReason, number> = { slow_viewer: 0, shutting_down: 0 };
   private viewerCount = 0;
   private accepting = true;
-  private lookedUpAtMs = 0;
+  /** By the steady clock. */
+  private lookedUpAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly figures: Figures,
@@ -71,7 +72,7 @@ export class Feed {
     if (asOfMs === null && contest.finalTally === null) {
       throw new Problem("not_available", "the ballots recorded so far are still being counted");
     }
-    return resultsOf(contest, tally.counts.get(contest.uuid), this.options.now(), asOfMs ?? 0);
+    return resultsOf(contest, tally.counts.get(contest.uuid), this.options.clock.now(), asOfMs ?? 0);
   }
 
   /**
@@ -99,16 +100,16 @@ export class Feed {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.tick();
-      await pause(TICK_MS, undefined, { signal }).catch(() => undefined);
+      await this.options.clock.pause(TICK_MS, signal);
     }
   }
 
   /** Sends whatever is due. One call at a time. */
   async tick(): Promise<void> {
-    const nowMs = this.options.now();
-    this.lookUpLost(nowMs);
+    const steadyMs = this.options.clock.steadyMs();
+    this.lookUpLost(steadyMs);
     for (const hub of this.hubs.values()) {
-      await hub.tick(this.contests.get(hub.contest.id) ?? hub.contest, nowMs);
+      await hub.tick(this.contests.get(hub.contest.id) ?? hub.contest, steadyMs);
     }
   }
 
@@ -120,14 +121,14 @@ export class Feed {
 
   private hubOf(contest: Contest): Hub {
     const { uuid } = contest;
-    const { now, updateMs, keepAliveMs, viewerQueueBytesMax } = this.options;
+    const { clock, updateMs, keepAliveMs, viewerQueueBytesMax } = this.options;
     const hub =
       this.hubs.get(uuid) ??
       new Hub(
         contest,
         {
           results: (shown) => this.results(shown),
-          turnoutSeries: (shown) => this.figures.tally.turnoutSeries(shown.uuid, now()),
+          turnoutSeries: (shown) => this.figures.tally.turnoutSeries(shown.uuid, clock.now()),
         },
         {
           updateMs,
@@ -135,7 +136,7 @@ export class Feed {
           viewerQueueBytesMax,
           onLeft: (left, reason) => this.onLeft(left, reason),
         },
-        now(),
+        clock.steadyMs(),
       );
     this.hubs.set(uuid, hub);
     return hub;
@@ -148,9 +149,9 @@ export class Feed {
   }
 
   /** While the ledger does not answer, viewers go on seeing the contest as it was last known. */
-  private lookUpLost(nowMs: number): void {
-    if (nowMs - this.lookedUpAtMs < LOOK_UP_MS) return;
-    this.lookedUpAtMs = nowMs;
+  private lookUpLost(steadyMs: number): void {
+    if (steadyMs - this.lookedUpAtMs < LOOK_UP_MS) return;
+    this.lookedUpAtMs = steadyMs;
     for (const { contest } of this.hubs.values()) {
       if (this.contests.get(contest.id) === undefined) this.contests.fresh(contest.id).catch(() => undefined);
     }

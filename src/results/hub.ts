@@ -42,6 +42,7 @@ export class Hub {
   private version: string;
   private snapshot: Uint8Array;
   private history: { endsAtMs: number; chunk: Uint8Array } | undefined;
+  /** These two by the steady clock. */
   private updatedAtMs: number;
   private sentAtMs: number;
 
@@ -49,13 +50,13 @@ export class Hub {
     private contestShown: Contest,
     private readonly renderer: Renderer,
     private readonly options: HubOptions,
-    nowMs: number,
+    steadyMs: number,
   ) {
     const results = renderer.results(contestShown);
     this.version = versionOf(results);
     this.snapshot = resultsEvent(results, this.version);
-    this.updatedAtMs = nowMs;
-    this.sentAtMs = nowMs;
+    this.updatedAtMs = steadyMs;
+    this.sentAtMs = steadyMs;
   }
 
   /** The contest as it was last looked up. */
@@ -79,14 +80,14 @@ export class Hub {
   }
 
   /** Sends what is due: an update, a keep-alive, or nothing. */
-  async tick(contest: Contest, nowMs: number): Promise<void> {
+  async tick(contest: Contest, steadyMs: number): Promise<void> {
     this.contestShown = contest;
-    if (nowMs - this.updatedAtMs >= this.options.updateMs && this.render()) {
-      this.updatedAtMs = nowMs;
-      this.sentAtMs = nowMs;
+    if (steadyMs - this.updatedAtMs >= this.options.updateMs && this.render()) {
+      this.updatedAtMs = steadyMs;
+      this.sentAtMs = steadyMs;
       await this.sendSnapshot();
-    } else if (nowMs - this.sentAtMs >= this.options.keepAliveMs) {
-      this.sentAtMs = nowMs;
+    } else if (steadyMs - this.sentAtMs >= this.options.keepAliveMs) {
+      this.sentAtMs = steadyMs;
       await this.sendKeepAlive();
     }
   }

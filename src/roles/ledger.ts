@@ -19,11 +19,12 @@ import type { Reason } from "./health.ts";
 export const DIRECTORY_LIFETIME_MS = 1_000;
 /** A close is announced this long before: the directories' lifetime, what clocks may differ, and its own commit. */
 export const CLOSE_ANNOUNCING_MS = 1_000;
-const CLOCKS_DIFFER_MS_MAX = 500;
+/** What clocks may differ by: that much is allowed for between a close and its announcement. */
+export const CLOCKS_DIFFER_MS_MAX = 500;
 export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CLOSE_ANNOUNCING_MS;
 /** Sessions outside the lanes wait this long for a lock; always before a commit. */
 const LOCK_TIMEOUT_MS = 1_000;
-const TRANSACTION_TIMEOUT_MS = 4_000;
+export const TRANSACTION_TIMEOUT_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const GATE_POLL_MS = 1_000;
 /** Two rounds that find nothing wrong: each may take the 2 s that nodes have to answer, and a commit to be confirmed. */

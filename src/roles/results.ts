@@ -8,10 +8,11 @@ import { SessionPool } from "../postgres/session-pool.ts";
 import { Feed } from "../results/feed.ts";
 import { resultsRoutes } from "../results/routes.ts";
 import { Tailer } from "../results/tailer.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
-import type { LedgerAccess } from "./ledger.ts";
+import { type LedgerAccess, TRANSACTION_TIMEOUT_MS } from "./ledger.ts";
 
 export type ResultsOptions = { log: Log; metrics: Metrics };
 
@@ -43,9 +44,13 @@ export function openResults(
     updateMs: UPDATE_MS,
     keepAliveMs: 15_000,
     viewerQueueBytesMax: 64 * 1024,
-    now: Date.now,
+    clock: systemClock,
   });
-  const leaves = new PostgresLeafFinder(pool, { timeoutMs: 4_000, askersMax: 20_000, keysMax: 1_000 });
+  const leaves = new PostgresLeafFinder(pool, {
+    timeoutMs: TRANSACTION_TIMEOUT_MS,
+    askersMax: 20_000,
+    keysMax: 1_000,
+  });
   gaugeOf(metrics, "urna_viewers", "Viewers of live results", () => feed.viewers);
   gaugeOf(
     metrics,

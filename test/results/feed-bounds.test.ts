@@ -117,7 +117,7 @@ test("it runs by itself until the signal", async () => {
   const running = stage.feed.run(end.signal);
   const watcher = await stage.watching();
   stage.vote({ 1: 1 });
-  stage.nowMs += 500;
+  stage.clock.nowMs += 500;
   expect(await watcher.next()).toMatchObject({ data: { turnout: 1 } });
   end.abort();
   await running;

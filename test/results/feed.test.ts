@@ -16,7 +16,7 @@ afterEach(() => stage[Symbol.asyncDispose]());
 
 test("a stream begins with the history and a whole snapshot", async () => {
   stage.vote({ 1: 3, 0: 1 });
-  stage.nowMs += 1_000;
+  stage.clock.nowMs += 1_000;
   const watcher = stage.watch();
   const history = await watcher.next();
   expect(history.event).toBe("history");
@@ -66,7 +66,7 @@ test("who comes back with the version that is still shown gets no second snapsho
   const first = stage.watch();
   await first.next();
   const { id } = await first.next();
-  stage.nowMs += 5_000; // another as-of is not another version
+  stage.clock.nowMs += 5_000; // another as-of is not another version
   const back = await stage.watching({ "last-event-id": id! }, 1);
   stage.vote({ 1: 1 });
   await stage.tickAfter(500);
@@ -92,11 +92,11 @@ test("viewers see the contest paused, extended into closing, void and final", as
     return (await watcher.next()).data;
   };
   expect(await shown({ paused: true })).toMatchObject({ paused: true });
-  expect(await shown({ closesAtMs: stage.nowMs + 400 })).toMatchObject({ state: "closing" });
+  expect(await shown({ closesAtMs: stage.clock.nowMs + 400 })).toMatchObject({ state: "closing" });
   const reason = "two options were swapped";
-  expect(await shown({ voided: { atMs: stage.nowMs, reason } })).toMatchObject({ void: { reason } });
+  expect(await shown({ voided: { atMs: stage.clock.nowMs, reason } })).toMatchObject({ void: { reason } });
   const finalTally = votes({ 1: 9 }).get(FIRST)!;
-  const atMs = stage.nowMs;
+  const atMs = stage.clock.nowMs;
   expect(await shown({ sealedAtMs: atMs, finalAtMs: atMs, finalTally })).toMatchObject({
     state: "final",
     final: true,
@@ -110,6 +110,20 @@ test("a contest opens by its own time, without anybody touching it", async () =>
   await stage.tickAfter(500);
   await stage.tickAfter(500);
   expect(await watcher.next()).toMatchObject({ data: { state: "open" } });
+});
+
+test("a clock that is set back holds nothing up: only what is shown goes by it", async () => {
+  const watcher = await stage.watching();
+  const atMs = NOW_MS - 3_600_000;
+  stage.clock.now = () => atMs;
+  stage.isKnown = false;
+  stage.vote({ 1: 1 });
+  await stage.tickAfter(500);
+  expect(await watcher.next()).toMatchObject({ data: { turnout: 1 } });
+  await stage.tickAfter(1_000);
+  expect(stage.asked).toBe(2);
+  await stage.tickAfter(14_000);
+  await watcher.until(() => watcher.comments === 1);
 });
 
 test("a contest that the look-up has lost is asked for, and shown as it was meanwhile", async () => {

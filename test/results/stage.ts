@@ -4,11 +4,12 @@ import { type HttpServer, serve } from "../../src/http/server.ts";
 import { Feed, type FeedOptions } from "../../src/results/feed.ts";
 import { resultsRoutes } from "../../src/results/routes.ts";
 import { RunningTally } from "../../src/results/running-tally.ts";
+import { handClock } from "../support/hand-clock.ts";
 import { contestOf, NOW_MS, votes } from "./support.ts";
 import { Watcher } from "./watching.ts";
 
 export class Stage implements AsyncDisposable {
-  nowMs = NOW_MS;
+  readonly clock = handClock(NOW_MS);
   figures = { tally: new RunningTally(), asOfMs: NOW_MS as number | null };
   contest: Contest = contestOf();
   isKnown = true;
@@ -32,7 +33,7 @@ export class Stage implements AsyncDisposable {
         updateMs: 500,
         keepAliveMs: 15_000,
         viewerQueueBytesMax: 16_384,
-        now: () => this.nowMs,
+        clock: this.clock,
         ...options,
       },
     );
@@ -52,12 +53,12 @@ export class Stage implements AsyncDisposable {
   }
 
   vote(counts: Record<number, number>): void {
-    this.figures.tally.add(votes(counts), this.nowMs, this.nowMs);
+    this.figures.tally.add(votes(counts), this.clock.nowMs, this.clock.nowMs);
   }
 
   async tickAfter(ms: number): Promise<void> {
-    this.nowMs += ms;
-    this.figures.asOfMs = this.nowMs;
+    this.clock.nowMs += ms;
+    this.figures.asOfMs = this.clock.nowMs;
     await this.feed.tick();
   }
 
