@@ -2,9 +2,8 @@
 import type { NodeLimits } from "../postgres/node-limits.ts";
 import type { DurabilityCheck, NodeFacts } from "../recording/durability.ts";
 import { connectionsMax } from "../roles/connections.ts";
+import { CLOCKS_DIFFER_MS_MAX } from "../roles/ledger.ts";
 
-/** What clocks may differ by: that much is allowed for between a close and its announcement. */
-const CLOCK_MS_MAX = 500;
 /** Where none runs yet: one of each role, the gateway with its lanes by default. */
 const PROCESSES_EXPECTED = 3;
 const LANES_EXPECTED = 2;
@@ -38,9 +37,9 @@ export function shownChecks(nodes: readonly NodeFacts[]): DurabilityCheck[] {
 export function clockCheck({ host, clockAheadMs, clockDoubtMs }: NodeLimits): DurabilityCheck {
   return {
     check: `${host} clock`,
-    ok: Math.abs(clockAheadMs) - clockDoubtMs <= CLOCK_MS_MAX,
+    ok: Math.abs(clockAheadMs) - clockDoubtMs <= CLOCKS_DIFFER_MS_MAX,
     found: `${Math.abs(clockAheadMs)} ms ${clockAheadMs < 0 ? "behind" : "ahead of"} this machine's (± ${clockDoubtMs})`,
-    mend: `synchronise both clocks by NTP: they may differ by ${CLOCK_MS_MAX} ms`,
+    mend: `synchronise both clocks by NTP: they may differ by ${CLOCKS_DIFFER_MS_MAX} ms`,
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Commits of this process that were given up unanswered. Each may hold a server process, and so one of PostgreSQL's
+ * Commits of this process that were abandoned: nobody waits for their answer any more. Each may hold a server process, and so one of PostgreSQL's
  * connections, until a standby confirms it: nothing else ends that wait, and nothing may.
  */
 export class AbandonedCommits {
@@ -19,7 +19,8 @@ export class AbandonedCommits {
 
   /**
    * To be called before a commit is sent; what it returns, when that commit is confirmed. Standbys confirm in the log's
-   * order, so that whatever was abandoned before has been released by then.
+   * order, so that every commit that was in the log before it has been released by then. One that was abandoned before
+   * its COMMIT reached the log may come behind it there, and is then counted no more although it still waits.
    */
   beforeCommit(): () => void {
     const { abandoned } = this;

@@ -24,7 +24,7 @@ export type SessionOptions = {
   gateFaults?: () => readonly DurabilityCheck[];
   /** Go on although the durability gate refuses; every block and receipt made meanwhile says so. */
   overrideGate?: boolean;
-  /** Where commits that were given up are counted; past their bound none begins. */
+  /** Where commits that were abandoned are counted; past their bound none begins. */
   abandoned?: AbandonedCommits;
   /** Keep the server's own synchronous_commit: for asking what it is, never for acknowledging. */
   asConfigured?: boolean;

@@ -12,7 +12,8 @@ import { CLOSE_ANNOUNCING_MS, CLOSE_NOTICE_MS, type LedgerAccess } from "./ledge
 export type AdminOptions = { secrets: Secrets; adminToken: string; drainMs: number; log: Log };
 
 const DAY_MS = 86_400_000;
-const TOKEN_LIFETIME_MS = 30 * DAY_MS;
+/** Of voter tokens that are minted without another one. */
+export const TOKEN_LIFETIME_MS = 30 * DAY_MS;
 
 export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, drainMs, log }: AdminOptions) {
   const administration = new Administration(ledger.store, secrets, {

@@ -2,14 +2,14 @@
 
 /** Sessions that everything but the lanes shares. */
 export const POOL_SESSIONS_MAX = 8;
-/** Commits that a process may have given up unanswered and still begin another one. */
+/** Commits that a process may have abandoned and still begin another one. */
 export const ABANDONED_COMMITS_MAX = 8;
 /** The tailer's session, the gate's commits, its question whether one still waits, and its question to each node. */
 const OTHER_SESSIONS_MAX = 4;
 
 /**
  * On one node, by so many processes with so many lanes in all. While no standby confirms, each session's commit may be
- * given up once, and so leave a server process behind, when the bound on those was nearly reached.
+ * abandoned once, and so leave a server process behind, when the bound on those was nearly reached.
  */
 export function connectionsMax(processes: number, lanes: number): number {
   return processes * (2 * POOL_SESSIONS_MAX + ABANDONED_COMMITS_MAX + OTHER_SESSIONS_MAX) + 2 * lanes;

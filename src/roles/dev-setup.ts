@@ -12,9 +12,8 @@ import type { ContestStore } from "../contests/store.ts";
 import { open } from "../contests/transitions.ts";
 import { startEmbeddedCluster } from "../embedded/cluster.ts";
 import type { Log } from "../runtime/log.ts";
+import { TOKEN_LIFETIME_MS } from "./admin.ts";
 import { updateSchema } from "./schema.ts";
-
-const TOKEN_LIFETIME_MS = 30 * 86_400_000;
 
 /** The operator's PostgreSQL if one is named, otherwise an embedded one; its schema brought up to date. */
 export async function openDatabase(

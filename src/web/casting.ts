@@ -54,8 +54,10 @@ export const RETRY = { firstMs: 1_000, mostMs: 30_000 };
 export const VERIFY = { firstMs: 1_000, mostMs: 30_000 };
 
 /**
- * How long after an unknown outcome "not open" is not believed yet: the earlier attempt may have arrived before the
- * close and still be on its way into the ledger. Longer than any gateway lets a ballot wait.
+ * How long after an unknown outcome "not open" is not believed yet. After a close a gateway says so only of what will
+ * never be recorded; while the contest is paused or void it can't know of an attempt through another gateway, which may still
+ * be on its way. It rests on gateways that let a ballot wait 5 s, their default (--deadline-ms), and on commits that
+ * then have an outcome soon: nothing tells a page of those that wait longer.
  */
 export const IN_FLIGHT_MS_MAX = 15_000;
 

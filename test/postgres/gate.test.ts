@@ -152,7 +152,7 @@ test("however often its connection is cut meanwhile, the gate leaves one server 
   await eventually("a commit is confirmed", async () => (await commit.confirm()).ok);
 });
 
-test("commits that were given up are bounded, until one is confirmed that was made after them", async () => {
+test("commits that were abandoned are bounded, until one is confirmed that was made after them", async () => {
   const abandoned = new AbandonedCommits(2);
   await using gate = gateCommit(cluster.connectionString, abandoned);
   const attempt = async () => {
