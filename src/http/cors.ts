@@ -1,7 +1,5 @@
 /** CORS (Fetch standard) for the calls that other sites' pages may make, for the origins that an election names. */
-import { Problem } from "../runtime/problem.ts";
-import { problem } from "./respond.ts";
-import type { Handler, Route } from "./server.ts";
+import type { Route } from "./server.ts";
 
 /** The origins that a contest's election names; empty when the contest is not known. */
 export type AllowedOrigins = (contestId: string) => Promise<readonly string[]>;
@@ -10,27 +8,13 @@ const PREFLIGHT_SECONDS = 86_400;
 
 /** The route with CORS headers on its answers, refusals too. The path must have a `:contest`. */
 export function withCors(route: Route, allowedOrigins: AllowedOrigins): Route {
-  const handle: Handler = (request, parameters) => {
-    const origin = request.headers.get("origin");
-    if (origin === null) return route.handle(request, parameters);
-    return handleFor(route.handle, origin, request, parameters);
+  return {
+    ...route,
+    addHeaders: async (headers, request, parameters) => {
+      const origin = request.headers.get("origin");
+      if (origin !== null) await allow(headers, origin, parameters, allowedOrigins);
+    },
   };
-  const handleFor = async (inner: Handler, origin: string, ...asked: Parameters<Handler>) => {
-    const response = await answerOf(inner, ...asked);
-    await allow(response.headers, origin, asked[1], allowedOrigins);
-    return response;
-  };
-  return { ...route, handle };
-}
-
-/** A refusal is an answer too, which the page may read. */
-async function answerOf(handle: Handler, ...asked: Parameters<Handler>): Promise<Response> {
-  try {
-    return await handle(...asked);
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    return problem(error.code, error.message);
-  }
 }
 
 /** Answers the preflights of a path, so that a browser asks once a day. */

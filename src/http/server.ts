@@ -7,7 +7,13 @@ export type Handler = (request: Request, parameters: Record<string, string>) => 
 export type Method = "GET" | "POST" | "OPTIONS";
 
 /** Parameters in a path are written `:name`. */
-export type Route = { method: Method; path: string; handle: Handler };
+export type Route = {
+  method: Method;
+  path: string;
+  handle: Handler;
+  /** Adds headers to whatever is answered, refusals and failures too. */
+  addHeaders?: (headers: Headers, request: Request, parameters: Record<string, string>) => Promise<void>;
+};
 
 export type ServerOptions = {
   hostname: string;
@@ -70,25 +76,34 @@ type NativeHandler = (request: Bun.BunRequest) => Response | Promise<Response>;
 
 function nativeRoutes(routes: readonly Route[], onUnexpected: (error: unknown) => void) {
   const table: Record<string, Partial<Record<string, NativeHandler>>> = {};
-  for (const { method, path, handle } of routes) {
+  for (const route of routes) {
+    const { method, path } = route;
     const handlers = table[path] ?? {};
     if (handlers[method] !== undefined) throw new Error(`two routes for ${method} ${path}`);
-    handlers[method] = nativeHandler(handle, onUnexpected);
+    handlers[method] = nativeHandler(route, onUnexpected);
     table[path] = handlers;
   }
   for (const handlers of Object.values(table)) refuseOtherMethods(handlers);
   return table as Record<string, Record<string, NativeHandler>>;
 }
 
-function nativeHandler(handle: Handler, onUnexpected: (error: unknown) => void): NativeHandler {
-  return async (request) => {
+function nativeHandler({ handle, addHeaders }: Route, onUnexpected: (error: unknown) => void): NativeHandler {
+  const answer = async (request: Bun.BunRequest) => {
     try {
       return await handle(request, request.params);
     } catch (error) {
-      // Somebody who hung up is nobody to answer.
-      if (request.signal.aborted) return new Response(null, { status: 499 });
+      // Reading from somebody who hung up: nobody's mistake, and nobody to answer.
+      if (request.signal.aborted && (error as Error).name === "AbortError") {
+        return new Response(null, { status: 499 });
+      }
       return failure(error, onUnexpected);
     }
+  };
+  if (addHeaders === undefined) return answer;
+  return async (request) => {
+    const response = await answer(request);
+    await addHeaders(response.headers, request, request.params);
+    return response;
   };
 }
 

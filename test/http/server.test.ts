@@ -1,13 +1,34 @@
 /** The server itself: methods, unknown paths, what a handler throws, a taken port. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
-import { type HttpServer, PortTakenError, serve } from "../../src/http/server.ts";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { withCors } from "../../src/http/cors.ts";
+import { type HttpServer, PortTakenError, type Route, serve } from "../../src/http/server.ts";
 import { Problem } from "../../src/runtime/problem.ts";
 import { expectProblem } from "../support/answers.ts";
 
+const ORIGIN = "https://show.example";
 const unexpected: unknown[] = [];
 let server: HttpServer;
+/** Settled when a handler reads from a client that will hang up, and when it has noticed that. */
+let entered = Promise.withResolvers<void>();
+let left = Promise.withResolvers<void>();
+
+const refusalWithCause: Route = {
+  method: "GET",
+  path: "/refusal-with-a-cause",
+  handle: () => {
+    const cause = new Error("password authentication failed for db1:5432");
+    throw new Problem("not_recorded", "the ledger does not answer now", { cause });
+  },
+};
+const bug: Route = {
+  method: "GET",
+  path: "/bug",
+  handle: async () => {
+    throw new Error("the password is xyzzy");
+  },
+};
 
 function serveTest(port = 0): HttpServer {
   return serve({
@@ -26,20 +47,24 @@ function serveTest(port = 0): HttpServer {
         },
       },
       {
-        method: "GET",
-        path: "/refusal-with-a-cause",
-        handle: () => {
-          const cause = new Error("password authentication failed for db1:5432");
-          throw new Problem("not_recorded", "the ledger does not answer now", { cause });
+        method: "POST",
+        path: "/hung-up-on",
+        handle: async (request) => {
+          entered.resolve();
+          try {
+            return new Response(await request.text());
+          } catch (error) {
+            throw request.headers.get("then") === "bug" ? new Error("a bug") : error;
+          } finally {
+            left.resolve();
+          }
         },
       },
-      {
-        method: "GET",
-        path: "/bug",
-        handle: async () => {
-          throw new Error("the password is xyzzy");
-        },
-      },
+      ...[refusalWithCause, bug].map((route) =>
+        withCors({ ...route, path: `/of/:contest${route.path}` }, async () => [ORIGIN]),
+      ),
+      refusalWithCause,
+      bug,
     ],
   });
 }
@@ -103,6 +128,38 @@ describe("what a handler throws", () => {
     const detail = await expectProblem(await call("GET", "/bug"), "internal_error");
     expect(detail).not.toContain("xyzzy");
     expect(unexpected).toEqual([new Error("the password is xyzzy")]);
+  });
+
+  test("is logged for other sites' pages too, which may read that something went wrong", async () => {
+    unexpected.length = 0;
+    const fromPage = (path: string) => fetch(`${server.url}/of/a${path}`, { headers: { origin: ORIGIN } });
+    for (const [path, code] of [
+      ["/refusal-with-a-cause", "not_recorded"],
+      ["/bug", "internal_error"],
+    ] as const) {
+      const response = await fromPage(path);
+      expect(response.headers.get("access-control-allow-origin")).toBe(ORIGIN);
+      await expectProblem(response, code);
+    }
+    expect(unexpected).toMatchObject([
+      { cause: { message: expect.stringContaining("db1:5432") } },
+      { message: "the password is xyzzy" },
+    ]);
+  });
+
+  test("is logged when the client hung up, unless that is all there is to tell", async () => {
+    unexpected.length = 0;
+    for (const then of ["nothing", "bug"]) {
+      [entered, left] = [Promise.withResolvers(), Promise.withResolvers()];
+      const hanging = connect(server.port, "127.0.0.1");
+      const head = `POST /hung-up-on HTTP/1.1\r\nhost: urna\r\nthen: ${then}\r\ncontent-length: 9`;
+      hanging.write(`${head}\r\n\r\nhalf`);
+      await entered.promise;
+      hanging.destroy();
+      await left.promise;
+    }
+    await call("GET", "/things/a");
+    expect(unexpected).toEqual([new Error("a bug")]);
   });
 });
 

@@ -1,5 +1,7 @@
 /** How services are stopped. */
+
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { once } from "node:events";
 import { runUntilSignalled, type Service } from "../../src/runtime/service.ts";
 
 /** What each run leaves on this process, which many tests share. */
@@ -21,7 +23,7 @@ test("they are drained in order, each when the one before has ended", async () =
   const service = (name: string): Service => ({
     name,
     run: async (signal) => {
-      while (!signal.aborted) await Bun.sleep(1);
+      await once(signal, "abort");
       steps.push(`${name} ended`);
     },
     drain: () => steps.push(`${name} drains`),
