@@ -101,7 +101,10 @@ export class ContestDirectory implements AsyncDisposable {
       ),
     );
     for (const [id, contest] of byId) {
-      const askedAtMs = this.entries.get(id)?.askedAtMs ?? readAtMs;
+      const known = this.entries.get(id);
+      // A look-up and a refresh may be under way at once: what was asked for later stays, whichever is answered last.
+      if (known !== undefined && known.readAtMs > readAtMs) continue;
+      const askedAtMs = known?.askedAtMs ?? readAtMs;
       this.entries.delete(id);
       this.entries.set(id, { contest, readAtMs, askedAtMs });
     }

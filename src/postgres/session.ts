@@ -193,9 +193,14 @@ async function openIfPrimary(url: string, options: SessionOptions): Promise<Sess
       cause: error,
     });
   }
-  const asked = session.query<{ standby: boolean }>({ text: "SELECT pg_is_in_recovery() AS standby" });
-  const [row] = await cutAfter(session, options.connectTimeoutMs, asked);
-  if (row?.standby === false) return session;
-  session.destroy();
-  throw new Error(`${hostName(url)}: is a standby`);
+  let isPrimary = false;
+  try {
+    const asked = session.query<{ standby: boolean }>({ text: "SELECT pg_is_in_recovery() AS standby" });
+    const [row] = await cutAfter(session, options.connectTimeoutMs, asked);
+    isPrimary = row?.standby === false;
+  } finally {
+    if (!isPrimary) session.destroy();
+  }
+  if (!isPrimary) throw new Error(`${hostName(url)}: is a standby`);
+  return session;
 }

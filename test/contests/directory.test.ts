@@ -118,6 +118,24 @@ describe("a look-up", () => {
   });
 });
 
+test("an answer that comes late does not take the place of what was asked for after it", async () => {
+  const { directory, clock, reads, until } = directoryOf({ refreshMs: 1 });
+  const first = directory.fresh("a");
+  await until(1);
+  reads[0]!.answer({ a: "old" });
+  await first;
+  await until(2);
+  clock.nowMs += 10;
+  const later = directory.fresh("a");
+  await until(3);
+  reads[2]!.answer({ a: "new" });
+  await later;
+  reads[1]!.answer({ a: "old" });
+  // The next refresh begins when that one has ended.
+  await until(4);
+  expect(directory.get("a")?.title).toBe("new");
+});
+
 test("refreshing asks for what is known, one round at a time, and reports what fails", async () => {
   const { directory, clock, reads, errors, until } = directoryOf({ refreshMs: 1 });
   const asked = directory.fresh("a");

@@ -93,8 +93,8 @@ const COMMIT: Guard[] = [
     name: "primary",
     without: "pg_is_in_recovery is asked: a standby is taken for the primary",
     file: "src/postgres/session.ts",
-    text: "if (row?.standby === false) return session;",
-    becomes: "if (row !== undefined) return session;",
+    text: "isPrimary = row?.standby === false;",
+    becomes: "isPrimary = row !== undefined;",
     noticedBy: ["test/postgres/session.test.ts", "a standby that answers is not taken for the primary"],
   },
 ];
@@ -265,7 +265,7 @@ const GATE: Guard[] = [
     name: "gate-age",
     without: "answers that are too old shut the gate",
     file: "src/recording/gate-monitor.ts",
-    text: "return this.ageMs > this.options.ageMsMax ? TOO_OLD : this.judged;",
+    text: "return this.judged.length === 0 && this.ageMs > this.options.ageMsMax ? TOO_OLD : this.judged;",
     becomes: "return this.judged;",
     noticedBy: ["test/recording/gate-monitor.test.ts", "answers that are too old shut it"],
   },
@@ -475,11 +475,11 @@ const LANE: Guard[] = [
   },
   {
     name: "abandoned-are-bounded",
-    without: "commits that were given up are bounded",
+    without: "commits that were abandoned are bounded",
     file: "src/postgres/abandoned-commits.ts",
     text: "return this.abandoned - this.released >= this.countMax;",
     becomes: "return this.abandoned - this.released < 0;",
-    noticedBy: ["test/postgres/gate.test.ts", "commits that were given up are bounded"],
+    noticedBy: ["test/postgres/gate.test.ts", "commits that were abandoned are bounded"],
   },
   {
     name: "fenced-takes-a-new-stream",
