@@ -1,5 +1,6 @@
 /** `urna doctor`: is this deployment safe to take votes? */
 import { Command } from "commander";
+import { hostName, hostUrls } from "../postgres/connection-string.ts";
 import { askHosts, clusterFactsReader } from "../postgres/durability.ts";
 import { GateCommit, notConfirmed } from "../postgres/gate-commit.ts";
 import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
@@ -34,22 +35,31 @@ export function doctorCommand(): Command {
 }
 
 async function runDoctor(flags: DoctorFlags): Promise<void> {
+  let databaseUrl: string;
   try {
-    const databaseUrl = flags.databaseUrl ?? readDevFile(flags.data)?.databaseUrl;
-    if (databaseUrl === undefined) {
-      throw new CommandFailed(
-        "no ledger is known: start urna dev, name its --data folder, or set --database-url (DATABASE_URL)",
-      );
-    }
-    const { checks, asked } = await examine(databaseUrl);
-    const safe = checks.every(({ ok }) => ok);
-    console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
-    if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
-    if (!safe) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
+    databaseUrl = ledgerOf(flags);
   } catch (error) {
     console.error(`urna: nobody was asked: ${failureText(error)}`);
     process.exitCode = EXIT_NOT_ASKED;
+    return;
   }
+  const { checks, asked } = await examine(databaseUrl);
+  const safe = checks.every(({ ok }) => ok);
+  console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
+  if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
+  if (!safe) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
+}
+
+/** A connection string whose hosts can be read. Throws what a person can do about it. */
+function ledgerOf({ databaseUrl, data }: DoctorFlags): string {
+  const known = databaseUrl ?? readDevFile(data)?.databaseUrl;
+  if (known === undefined) {
+    throw new CommandFailed(
+      "no ledger is known: start urna dev, name its --data folder, or set --database-url (DATABASE_URL)",
+    );
+  }
+  hostUrls(known).forEach(hostName);
+  return known;
 }
 
 async function examine(databaseUrl: string): Promise<{ checks: DurabilityCheck[]; asked: boolean }> {

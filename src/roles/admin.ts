@@ -5,7 +5,8 @@ import { administrationRoutes } from "../contests/routes.ts";
 import { Sealer } from "../contests/sealer.ts";
 import { announceAgain } from "../contests/transitions.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
-import type { Log } from "../runtime/log.ts";
+import { atMostEvery, type Log } from "../runtime/log.ts";
+import { Problem } from "../runtime/problem.ts";
 import type { Service } from "../runtime/service.ts";
 import { CLOSE_ANNOUNCING_MS, CLOSE_NOTICE_MS, type LedgerAccess } from "./ledger.ts";
 
@@ -21,6 +22,12 @@ export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, drainMs, 
     announcingMs: CLOSE_ANNOUNCING_MS,
     clock,
   });
+  const unfinished = (contest: { id: string } | null, err: Error, unwritten = 0) =>
+    log.error({ err, contest: contest?.id, unwritten }, "contest could not be made final yet");
+  // A ledger that does not answer fails every poll; counts that disagree are each told.
+  const unanswered = atMostEvery(1_000, (unwritten, contest: { id: string } | null, error: Error) =>
+    unfinished(contest, error, unwritten),
+  );
   const sealer = new Sealer(ledger.store, {
     drainMs,
     pollMs: 500,
@@ -29,8 +36,7 @@ export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, drainMs, 
     clock,
     announceAgain: ({ id }) => administration.change(id, announceAgain),
     onFinal: (contest, ballots) => log.info({ contest: contest.id, ballots }, "contest is final"),
-    onError: (contest, err) =>
-      log.error({ err, contest: contest?.id }, "contest could not be made final yet"),
+    onError: (contest, error) => (error instanceof Problem ? unanswered : unfinished)(contest, error),
   });
   const routes = administrationRoutes(administration, {
     adminToken,

@@ -10,7 +10,7 @@ import { SessionPool } from "../postgres/session-pool.ts";
 import { type DurabilityCheck, describeFaults } from "../recording/durability.ts";
 import { GateMonitor } from "../recording/gate-monitor.ts";
 import { systemClock } from "../runtime/clock.ts";
-import type { Log } from "../runtime/log.ts";
+import { atMostEvery, type Log } from "../runtime/log.ts";
 import { gaugeOf, labelledGaugeOf, type Metrics } from "../runtime/metrics.ts";
 import { ABANDONED_COMMITS_MAX, POOL_SESSIONS_MAX } from "./connections.ts";
 import type { Reason } from "./health.ts";
@@ -74,7 +74,9 @@ export async function openLedger(
       lifetimeMs: DIRECTORY_LIFETIME_MS,
       contestsMax: 10_000,
       clock: systemClock,
-      onError: (err) => log.warn({ err }, "contests could not be read"),
+      onError: atMostEvery(1_000, (unwritten, err: Error) =>
+        log.warn({ err, unwritten }, "contests could not be read"),
+      ),
     }),
   );
   const finder = new PostgresBallotFinder(pool, {
