@@ -21,11 +21,14 @@ export type SealerOptions = {
 
 type Failure = { pauseMs: number; againAtMs: number };
 
+/** At once: one that takes long, or hangs, must not keep all others from being final. */
+const COUNTS_MAX = 2;
+
 export class Sealer {
   /** By uuid: the contests whose last count failed. Times are of the steady clock. */
   private readonly failures = new Map<string, Failure>();
-  /** The round of counts under way; never rejects. */
-  private counting: Promise<void> | undefined;
+  /** By uuid: the counts under way, which never reject. */
+  private readonly counting = new Map<string, Promise<void>>();
 
   constructor(
     private readonly store: ContestStore,
@@ -38,7 +41,7 @@ export class Sealer {
       await this.finishClosed();
       await this.options.clock.pause(this.options.pollMs, signal);
     }
-    await this.counting;
+    await Promise.all(this.counting.values());
   }
 
   /** Seals all that have drained; counts them beside it, for a long count must not keep the next seal waiting. */
@@ -46,11 +49,7 @@ export class Sealer {
     try {
       const closedBeforeMs = this.options.clock.now() - this.options.drainMs;
       const contests = await this.store.contestsToFinish(closedBeforeMs);
-      const sealed: Contest[] = [];
-      for (const contest of contests) if (await this.seal(contest, closedBeforeMs)) sealed.push(contest);
-      this.counting ??= this.count(sealed).finally(() => {
-        this.counting = undefined;
-      });
+      for (const contest of contests) if (await this.seal(contest, closedBeforeMs)) this.beginCount(contest);
     } catch (error) {
       this.options.onError(null, error as Error);
     }
@@ -70,19 +69,26 @@ export class Sealer {
     }
   }
 
-  private async count(sealed: readonly Contest[]): Promise<void> {
+  private beginCount(contest: Contest): void {
+    const { uuid } = contest;
+    if (this.counting.has(uuid) || this.counting.size >= COUNTS_MAX) return;
+    const failure = this.failures.get(uuid);
+    if (failure !== undefined && this.options.clock.steadyMs() < failure.againAtMs) return;
+    this.counting.set(
+      uuid,
+      this.count(contest, failure).finally(() => this.counting.delete(uuid)),
+    );
+  }
+
+  private async count(contest: Contest, failure: Failure | undefined): Promise<void> {
     const { clock, recountPauseMs, recountPauseMsMax, onError } = this.options;
-    for (const contest of sealed) {
-      const failure = this.failures.get(contest.uuid);
-      if (failure !== undefined && clock.steadyMs() < failure.againAtMs) continue;
-      try {
-        await this.publish(contest);
-        this.failures.delete(contest.uuid);
-      } catch (error) {
-        const pauseMs = Math.min((failure?.pauseMs ?? recountPauseMs / 2) * 2, recountPauseMsMax);
-        this.failures.set(contest.uuid, { pauseMs, againAtMs: clock.steadyMs() + pauseMs });
-        onError(contest, error as Error);
-      }
+    try {
+      await this.publish(contest);
+      this.failures.delete(contest.uuid);
+    } catch (error) {
+      const pauseMs = Math.min((failure?.pauseMs ?? recountPauseMs / 2) * 2, recountPauseMsMax);
+      this.failures.set(contest.uuid, { pauseMs, againAtMs: clock.steadyMs() + pauseMs });
+      onError(contest, error as Error);
     }
   }
 

@@ -91,3 +91,33 @@ test("inserts that are open for long: tried again until the seal holds, never co
   expect(steps).toEqual(["seal", "seal", "seal", "count", "publish"]);
   expect(errors).toHaveLength(2);
 });
+
+test("a count that hangs keeps no other contest from being final", async () => {
+  const [hanging, other] = [contest, { ...contest, uuid: "decaf000-0000-4000-8000-000000000000" }];
+  const end = new AbortController();
+  const hangs = Promise.withResolvers<never>();
+  const final: string[] = [];
+  const store = {
+    contestsToFinish: async () => [hanging, other].filter(({ uuid }) => !final.includes(uuid)),
+    seal: async () => undefined,
+    tallies: async ({ uuid }: Contest) =>
+      uuid === hanging.uuid ? hangs.promise : { ballots: counts(), blocks: counts() },
+    publishFinal: async ({ uuid }: Contest) => {
+      final.push(uuid);
+      end.abort();
+      hangs.reject(new Error("the connection was cut"));
+    },
+  } as unknown as ContestStore;
+  const sealer = new Sealer(store, {
+    drainMs: 0,
+    pollMs: 1,
+    recountPauseMs: 1,
+    recountPauseMsMax: 1,
+    clock: systemClock,
+    announceAgain: async () => undefined,
+    onFinal: () => undefined,
+    onError: () => undefined,
+  });
+  await sealer.run(end.signal);
+  expect(final).toEqual([other.uuid]);
+});
