@@ -184,6 +184,11 @@ class RunningCluster implements AsyncDisposable {
     return `postgres://${ROLE}:${site.password}@127.0.0.1:${supervisor.leader.port}/${DATABASE}`;
   }
 
+  /** Until it accepts connections; it is started where it has ended. */
+  untilUp(node: Node): Promise<void> {
+    return this.#parts.builder.untilUp(node);
+  }
+
   /** Undoes whatever a fault left behind: resolves when both standbys follow the primary and every role takes traffic. */
   async makeWhole(): Promise<void> {
     const { network, nodes, roles, supervisor, builder } = this.#parts;

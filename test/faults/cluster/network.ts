@@ -154,6 +154,10 @@ export class Network implements Disposable {
     this.#between(one, other, (link) => link.sever());
   }
 
+  release(one: string, other: string): void {
+    this.#between(one, other, (link) => link.open());
+  }
+
   heal(): void {
     for (const { link } of this.#links.values()) link.open();
   }

@@ -30,6 +30,7 @@ export class Node {
   readonly #options: NodeOptions;
   readonly #keeper: Keeper;
   #postmaster: ChildProcess | undefined;
+  #frozen = false;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -47,6 +48,10 @@ export class Node {
   get isRunning(): boolean {
     const postmaster = this.#postmaster;
     return postmaster !== undefined && postmaster.exitCode === null && postmaster.signalCode === null;
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozen;
   }
 
   /** Writes its configuration; `follows` names the primary's place in the network, or null for the primary itself. */
@@ -99,6 +104,7 @@ export class Node {
   async kill(): Promise<void> {
     await killAllIn(this.dataFolder, QUIET);
     await this.#ended();
+    this.#frozen = false;
   }
 
   /** SIGKILL to one of its processes: PostgreSQL then restarts by itself, unless it was the postmaster. */
@@ -116,10 +122,12 @@ export class Node {
 
   /** SIGSTOP to all of it; twice, for what was being forked. */
   freeze(): void {
+    this.#frozen = true;
     for (const _ of [1, 2]) for (const pid of processesIn(this.dataFolder)) signal(pid, "SIGSTOP");
   }
 
   thaw(): void {
+    this.#frozen = false;
     for (const pid of processesIn(this.dataFolder)) signal(pid, "SIGCONT");
   }
 

@@ -54,10 +54,8 @@ export async function isReceiving(client: Client): Promise<boolean> {
   return rows[0].receiving;
 }
 
-/** Follows what `connectionInfo` names, or, without one, what its postgresql.conf does. */
-export async function receiveFrom(client: Client, connectionInfo: string | null): Promise<void> {
-  if (connectionInfo === null) await client.query("ALTER SYSTEM RESET primary_conninfo");
-  else await client.query(`ALTER SYSTEM SET primary_conninfo = '${connectionInfo}'`);
+export async function receiveFrom(client: Client, connectionInfo: string): Promise<void> {
+  await client.query(`ALTER SYSTEM SET primary_conninfo = '${connectionInfo}'`);
   await reloadConfiguration(client);
 }
 

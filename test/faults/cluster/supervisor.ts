@@ -66,7 +66,7 @@ export class Supervisor {
     const stopped = await this.#stopReceiving();
     const needed = this.standbys.length - QUORUM + 1;
     if (stopped.length < needed) {
-      for (const { node } of stopped) await this.#reach(node, (client) => receiveFrom(client, null));
+      for (const { node } of stopped) await this.#follow(node);
       const names = stopped.map(({ node }) => node.name).join(", ") || "none";
       throw new PromotionRefused(
         `${needed} standbys must be reached and stopped, and only ${names} could be`,
@@ -87,10 +87,7 @@ export class Supervisor {
       if (!followers.includes(standby)) this.stale.add(standby);
     }
     this.stale.delete(node);
-    for (const follower of followers) {
-      const connectionInfo = this.#options.connectionInfo(follower, node);
-      await this.#reach(follower, (client) => receiveFrom(client, connectionInfo));
-    }
+    for (const follower of followers) await this.#follow(follower);
     return {
       from: from.name,
       to: node.name,
@@ -113,7 +110,7 @@ export class Supervisor {
 
   /** An old primary that can be reached is stopped for good; one that can't is made harmless through its standbys. */
   async #fence(node: Node): Promise<void> {
-    if (this.#options.network.isOpen("supervisor", node.name)) await node.kill();
+    if (this.#options.network.isOpen("supervisor", node.name) && !node.isFrozen) await node.kill();
   }
 
   /** Those that could be stopped from receiving, and how far each has come; it will come no further. */
@@ -132,6 +129,11 @@ export class Supervisor {
       }),
     );
     return stopped.flat();
+  }
+
+  async #follow(node: Node): Promise<void> {
+    const connectionInfo = this.#options.connectionInfo(node, this.#leader);
+    await this.#reach(node, (client) => receiveFrom(client, connectionInfo));
   }
 
   #reach<T>(node: Node, work: (client: Client) => Promise<T>): Promise<T> {

@@ -1,0 +1,144 @@
+/** What the judge is shown in the end: the ledger's rows by SQL of its own, the results, the recount, every receipt. */
+import { join } from "node:path";
+import type { Receipt } from "../../../src/election/receipt.ts";
+import { eventually } from "../../support/eventually.ts";
+import { finished, startUrna } from "../../support/urna-process.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Client } from "../cluster/statements.ts";
+import { attemptsOf } from "./history.ts";
+import type { Entry } from "./journal.ts";
+import type { FinalBallot, FinalLedger, ReceiptCheck, Votes } from "./judge.ts";
+
+export type JudgedContest = { id: string; uuid: string; voterOf: (voterKey: string) => string };
+
+const ASKERS = 32;
+
+export async function readLedger(cluster: Cluster, contest: JudgedContest): Promise<FinalLedger> {
+  const { ballots, blocks } = await cluster.ledger(async (client) => ({
+    ballots: await readBallots(client, contest),
+    blocks: await readBlocks(client, contest.uuid),
+  }));
+  return {
+    ballots,
+    blocks,
+    tally: await readTally(cluster, contest, ballots.length),
+    recount: await recount(cluster, contest),
+  };
+}
+
+async function readBallots(client: Client, { uuid, voterOf }: JudgedContest): Promise<FinalBallot[]> {
+  const { rows } = await client.query(
+    `SELECT encode(uuid_send(voter_key), 'hex') AS voter_key, encode(uuid_send(nonce), 'base64') AS nonce,
+            encode(selections, 'hex') AS selections, (block_id >> 32)::text AS stream,
+            (block_id & 4294967295)::text AS seq, index
+     FROM ballots JOIN contests USING (contest_id) WHERE contest_uuid = $1`,
+    [uuid],
+  );
+  return rows.map((row) => ({
+    voter: voterOf(row.voter_key),
+    selections: (row.selections.match(/.{4}/g) ?? []).map((option: string) => Number.parseInt(option, 16)),
+    nonce: Buffer.from(row.nonce, "base64").toString("base64url"),
+    stream: Number(row.stream),
+    seq: Number(row.seq),
+    index: row.index,
+  }));
+}
+
+async function readBlocks(client: Client, contestUuid: string): Promise<Votes> {
+  const { rows } = await client.query("SELECT tally -> $1 AS tally FROM blocks WHERE tally ? $1", [
+    contestUuid,
+  ]);
+  const sums = new Map<number, number>();
+  for (const { tally } of rows) {
+    for (const [option, votes] of Object.entries(tally as Record<string, number>)) {
+      sums.set(Number(option), (sums.get(Number(option)) ?? 0) + votes);
+    }
+  }
+  return sums;
+}
+
+type Results = {
+  final: boolean;
+  turnout: number;
+  blank: number;
+  counts: { option: number; votes: number }[];
+};
+
+/** What is shown to everybody, once it has had the time to show `turnout`; as it is otherwise. */
+async function readTally(cluster: Cluster, { id }: JudgedContest, turnout: number): Promise<Votes> {
+  const ask = async () => {
+    const answer = await fetch(`${cluster.role("results").url}/v1/contests/${id}/results`);
+    return (await answer.json()) as Results;
+  };
+  await eventually(
+    "the results show every ballot",
+    async () => (await ask()).turnout === turnout,
+    5_000,
+  ).catch(() => undefined);
+  return votesOf(await ask());
+}
+
+export function votesOf({ blank, counts }: Results): Votes {
+  return new Map([[0, blank], ...counts.map(({ option, votes }) => [option, votes] as const)]);
+}
+
+/** What `urna recount` finds to differ; empty when it is clean. */
+async function recount(cluster: Cluster, { id }: JudgedContest): Promise<string[]> {
+  const { url } = cluster.role("results");
+  const data = join(cluster.folder, "no-data-folder");
+  const { exitCode, stdout, stderr } = await finished(
+    startUrna(["recount", "--json", "--contest", id, "--url", url, "--data", data], {
+      DATABASE_URL: cluster.databaseUrl,
+    }),
+  );
+  if (exitCode === 2) return [stderr];
+  const report = JSON.parse(stdout) as { clean: boolean; findings: { byCode: Record<string, number> } };
+  return report.clean
+    ? []
+    : Object.entries(report.findings.byCode).map(([code, count]) => `${count} × ${code}`);
+}
+
+/** Asks for every acknowledged receipt again: the voter's own ballot at a gateway, and whether it verifies. */
+export async function checkReceipts(
+  cluster: Cluster,
+  contest: JudgedContest,
+  mint: (voter: string) => string,
+  entries: readonly Entry[],
+): Promise<ReceiptCheck[]> {
+  const receipts = new Map<string, { voter: string; receipt: Receipt }>();
+  for (const attempt of attemptsOf(entries)) {
+    if (attempt.told !== "acknowledged") continue;
+    const { voter, receipt } = attempt;
+    receipts.set(`${voter} ${JSON.stringify(receipt)}`, { voter, receipt });
+  }
+  const waiting = [...receipts.values()];
+  const checks: ReceiptCheck[] = [];
+  const ask = async () => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { voter, receipt } = next;
+      const gateway = cluster.gateways[checks.length % cluster.gateways.length]!.url;
+      const [found, verified] = await Promise.all([
+        findBallot(`${gateway}/v1/contests/${contest.id}/ballot`, mint(voter)),
+        verify(cluster.role("results").url, receipt),
+      ]);
+      checks.push({ voter, receipt, found, verified });
+    }
+  };
+  await Promise.all(Array.from({ length: ASKERS }, ask));
+  return checks;
+}
+
+async function findBallot(url: string, token: string): Promise<Receipt | null> {
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  return ((await answer.json()) as { receipt?: Receipt }).receipt ?? null;
+}
+
+async function verify(url: string, receipt: Receipt): Promise<string> {
+  const answer = await fetch(`${url}/v1/receipts/verify`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(receipt),
+  });
+  const { status, code } = (await answer.json()) as { status?: string | number; code?: string };
+  return code ?? String(status);
+}
