@@ -19,7 +19,7 @@ export const anyProcessKilled: Fault = {
 async function killOnce(stage: Stage, victim: Node | Role, random: Stage["random"]): Promise<void> {
   await stage.lasts(random.whole(0, 1_200));
   if ("killOne" in victim && random.chance(0.4)) {
-    stage.event(`one process of ${victim.name} is killed`);
+    stage.event(`a process below ${victim.name}'s postmaster is killed`);
     victim.killOne(random.whole(0, 100));
     return;
   }

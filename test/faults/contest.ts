@@ -33,9 +33,15 @@ export async function openContest(cluster: Cluster, id: string) {
   };
 }
 
-/** Closes it, and waits until it is final. */
-export async function closeContest(cluster: Cluster, id: string): Promise<void> {
-  await administer(cluster, `/v1/contests/${id}/close`, {});
+export function closeContest(cluster: Cluster, { id }: TestContest): Promise<unknown> {
+  return administer(cluster, `/v1/contests/${id}/close`, {});
+}
+
+export async function untilFinal(cluster: Cluster, { id }: TestContest): Promise<void> {
+  await eventually(`${id} is final`, async () => {
+    const answer = await fetch(`${cluster.role("results").url}/v1/contests/${id}/results`);
+    return ((await answer.json()) as { final: boolean }).final;
+  });
 }
 
 /** All of these calls are safe to repeat. */

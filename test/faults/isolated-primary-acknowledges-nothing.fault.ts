@@ -11,9 +11,10 @@ export const isolatedPrimary: Fault = {
     const { leader } = cluster.supervisor;
     const attached = random.one(cluster.gateways).name;
     stage.event(`${leader.name} is cut off from all but ${attached}`);
+    const diedAtMs = performance.now();
     cluster.network.isolate(leader.name, attached);
     await stage.lasts(random.whole(0, 500));
-    await cluster.supervisor.failover();
+    await stage.replacePrimary(diedAtMs);
     const isolated = `${attached} sees none but ${leader.name}, which was replaced`;
     await stage.silence(isolated, () => voters.acknowledge(30), [attached]);
     stage.event("everybody sees both primaries");
@@ -29,9 +30,10 @@ export const thawedPrimary: Fault = {
     const { cluster, random, voters } = stage;
     const { leader } = cluster.supervisor;
     stage.event(`${leader.name} freezes`);
+    const diedAtMs = performance.now();
     leader.freeze();
     await stage.lasts(random.whole(0, 500));
-    await cluster.supervisor.failover();
+    await stage.replacePrimary(diedAtMs);
     if (random.chance(0.5)) await voters.acknowledge(30);
     stage.event(`${leader.name} thaws`);
     leader.thaw();

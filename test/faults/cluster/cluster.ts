@@ -11,6 +11,7 @@ import { drawSecrets, writeSecretsFile } from "../../../src/admission/secrets-fi
 import { findBinaries } from "../../../src/embedded/binaries.ts";
 import { findServerUser, type ServerUser } from "../../../src/embedded/server-user.ts";
 import { type Settings, USER } from "../../../src/embedded/settings.ts";
+import { eventually } from "../../support/eventually.ts";
 import { Builder, DATABASE, ROLE } from "./builder.ts";
 import { Network } from "./network.ts";
 import { Node } from "./node.ts";
@@ -28,6 +29,7 @@ const ROLES: Record<string, RoleName> = {
 };
 /** Short, so that outcomes become unknown within the seconds that a fault lasts. */
 const DEADLINE_MS = 1_500;
+const MEND_TIMEOUT_MS = 120_000;
 
 export type ClusterOptions = {
   /** PostgreSQL's processes get it beyond what they need. */
@@ -191,18 +193,27 @@ class RunningCluster implements AsyncDisposable {
 
   /** Undoes whatever a fault left behind: resolves when both standbys follow the primary and every role takes traffic. */
   async makeWhole(): Promise<void> {
+    // Again when it fails: a node may just then be restarting after the crash of one of its processes.
+    await eventually("the cluster is whole", () => this.#mend(), MEND_TIMEOUT_MS);
+  }
+
+  async #mend(): Promise<true> {
     const { network, nodes, roles, supervisor, builder } = this.#parts;
+    const { leader } = supervisor;
     network.heal();
     for (const process of [...nodes, ...roles]) process.thaw();
-    await builder.untilUp(supervisor.leader);
-    await this.at(supervisor.leader, resetSettings);
-    await Promise.all(
-      supervisor.standbys.map(async (node) => {
-        await builder.untilFollowing(supervisor.leader, node, supervisor.stale.has(node));
-        supervisor.stale.delete(node);
-      }),
-    );
+    await builder.untilUp(leader);
+    await this.at(leader, resetSettings);
+    const followed = supervisor.standbys.map(async (node) => {
+      await builder.untilFollowing(leader, node, supervisor.stale.has(node));
+      supervisor.stale.delete(node);
+    });
+    // All of them, so that none is still at work when it is tried again.
+    for (const outcome of await Promise.allSettled(followed)) {
+      if (outcome.status === "rejected") throw outcome.reason;
+    }
     await Promise.all(roles.map((role) => role.untilReady()));
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -107,9 +107,9 @@ export class Node {
     this.#frozen = false;
   }
 
-  /** SIGKILL to one of its processes: PostgreSQL then restarts by itself, unless it was the postmaster. */
+  /** SIGKILL to one of the postmaster's children: PostgreSQL restarts by itself. */
   killOne(index: number): void {
-    const pids = processesIn(this.dataFolder);
+    const pids = processesIn(this.dataFolder).filter((pid) => pid !== this.#postmaster?.pid);
     if (pids.length > 0) signal(pids[index % pids.length]!, "SIGKILL");
   }
 

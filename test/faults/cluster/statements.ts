@@ -43,15 +43,23 @@ export async function reloadConfiguration(client: Client): Promise<void> {
   await client.query("SELECT pg_reload_conf()");
 }
 
-/** From now on the standby receives nothing from anybody; resolves when what it has is all that it will have. */
+/** From now on the standby receives nothing from anybody; what it has is all that it will have. */
 export async function stopReceiving(client: Client): Promise<void> {
   await client.query("ALTER SYSTEM SET primary_conninfo = ''");
   await reloadConfiguration(client);
 }
 
-export async function isReceiving(client: Client): Promise<boolean> {
-  const { rows } = await client.query("SELECT EXISTS (SELECT FROM pg_stat_wal_receiver) AS receiving");
-  return rows[0].receiving;
+/**
+ * Whether nothing is received any more, and all that was is replayed. A standby that was just started has WAL on its disk
+ * that neither position counts before it is replayed: by those it would seem to lag (measured).
+ */
+export async function isAtItsEnd(client: Client): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
+       AND EXISTS (SELECT FROM pg_stat_activity
+                   WHERE backend_type = 'startup' AND wait_event = 'RecoveryRetrieveRetryInterval') AS at_end`,
+  );
+  return rows[0].at_end;
 }
 
 export async function receiveFrom(client: Client, connectionInfo: string): Promise<void> {

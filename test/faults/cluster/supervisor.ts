@@ -12,7 +12,7 @@ import {
   type Address,
   type Client,
   confirmCommit,
-  isReceiving,
+  isAtItsEnd,
   promote,
   receivedTo,
   receiveFrom,
@@ -120,7 +120,7 @@ export class Supervisor {
         try {
           return await this.#reach(node, async (client) => {
             await stopReceiving(client);
-            const done = await poll(STOP_TIMEOUT_MS, async () => !(await isReceiving(client)));
+            const done = await poll(STOP_TIMEOUT_MS, () => isAtItsEnd(client));
             return done ? [{ node, receivedTo: await receivedTo(client) }] : [];
           });
         } catch {

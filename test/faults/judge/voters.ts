@@ -14,9 +14,7 @@ export type VotersOptions = {
   journal: Journal;
   random: Random;
   gateways: readonly Gateway[];
-  contest: string;
-  options: number;
-  mint: (voter: string) => string;
+  contest: { id: string; options: number; mint: (voter: string) => string };
   /** Voters at a time. */
   voters: number;
   /** How long each waits, at most, until the next one comes. */
@@ -72,7 +70,7 @@ export class Voters {
       // Two minds: whichever is recorded, the other one must not be.
       const other = {
         ...this.#ballot(voter, random),
-        selections: [1 + (ballot.selections[0]! % this.#options.options)],
+        selections: [1 + (ballot.selections[0]! % this.#options.contest.options)],
       };
       await this.#send(ballot, random);
       await this.#untilKnown(other, random);
@@ -86,7 +84,7 @@ export class Voters {
   }
 
   #ballot(voter: string, random: Random): SentBallot {
-    return { voter, selections: [random.whole(1, this.#options.options)], nonce: nonceOf(random) };
+    return { voter, selections: [random.whole(1, this.#options.contest.options)], nonce: nonceOf(random) };
   }
 
   async #untilKnown(ballot: SentBallot, random: Random): Promise<void> {
@@ -99,14 +97,14 @@ export class Voters {
   }
 
   async #send(ballot: SentBallot, random: Random): Promise<Answered> {
-    const { journal, gateways, contest, mint } = this.#options;
+    const { journal, gateways, contest } = this.#options;
     const gateway = random.one(gateways);
     const { voter, selections, nonce } = ballot;
     const id = journal.request(gateway.name, ballot);
     try {
-      const response = await fetch(`${gateway.url}/v1/contests/${contest}/ballots`, {
+      const response = await fetch(`${gateway.url}/v1/contests/${contest.id}/ballots`, {
         method: "POST",
-        headers: { authorization: `Bearer ${mint(voter)}`, "content-type": "application/json" },
+        headers: { authorization: `Bearer ${contest.mint(voter)}`, "content-type": "application/json" },
         body: JSON.stringify(nonce === null ? { selections } : { selections, nonce }),
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       });
