@@ -2,9 +2,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster, ClusterOptions } from "./cluster/cluster.ts";
 import type { Failover } from "./cluster/supervisor.ts";
+import { Crowd } from "./judge/crowd.ts";
 import type { Silence } from "./judge/history.ts";
 import type { Journal } from "./judge/journal.ts";
-import type { Voters } from "./judge/voters.ts";
+import type { Polls, Voters } from "./judge/voters.ts";
 import type { Random } from "./random.ts";
 
 export type Fault = {
@@ -35,8 +36,14 @@ export class Stage {
     readonly cluster: Cluster,
     readonly random: Random,
     readonly voters: Voters,
+    private readonly polls: Polls,
     private readonly journal: Journal,
   ) {}
+
+  /** Many more voters, in a hurry. */
+  crowd(): Crowd {
+    return new Crowd({ ...this.polls, journal: this.journal, random: this.random.fork() });
+  }
 
   /** Notes in the journal what is done. */
   event(what: string): void {

@@ -38,11 +38,10 @@ export async function runSeed(cluster: Cluster, fault: Fault, seed: number, fold
   const path = join(folder, `${contest.id}.jsonl`);
   using journal = new Journal(path);
   const random = new Random(seed);
-  const voters = new Voters({
-    ...{ journal, random: random.fork(), gateways: cluster.gateways, contest },
-    ...{ voters: VOTERS, pauseMsMax: PAUSE_MS_MAX },
-  });
-  const stage = new Stage(cluster, random, voters, journal);
+  const polls = { gateways: cluster.gateways, contest };
+  const load = { voters: VOTERS, pauseMsMax: PAUSE_MS_MAX };
+  const voters = new Voters({ ...polls, ...load, journal, random: random.fork() });
+  const stage = new Stage(cluster, random, voters, polls, journal);
   const error = await play(fault, stage);
   const checks = await checkReceipts(cluster, contest, readJournal(path));
   const { silences } = stage;

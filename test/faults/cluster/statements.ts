@@ -122,3 +122,8 @@ export async function createDatabase(client: Client, database: string, role: str
   await client.query(`CREATE DATABASE ${database} OWNER ${role}`);
   await client.query(`GRANT pg_monitor TO ${role}`);
 }
+
+/** Begins a new WAL segment, for which there must be room. */
+export async function switchSegment(client: Client): Promise<void> {
+  await client.query("SELECT pg_switch_wal()");
+}

@@ -16,7 +16,7 @@ export type JudgedContest = {
   mint: (voter: string) => string;
 };
 
-const ASKERS = 32;
+const ASKERS = 100;
 /** The results follow within half a second, and a lane may still be resolving what nobody waits for any more. */
 const SETTLE_TIMEOUT_MS = 8_000;
 

@@ -10,11 +10,15 @@ import type { Journal, SentBallot } from "./journal.ts";
 
 export type Gateway = { name: string; url: string };
 
-export type VotersOptions = {
-  journal: Journal;
-  random: Random;
+/** Where people vote, and what they vote on. */
+export type Polls = {
   gateways: readonly Gateway[];
   contest: { id: string; options: number; mint: (voter: string) => string };
+};
+
+export type VotersOptions = Polls & {
+  journal: Journal;
+  random: Random;
   /** Voters at a time. */
   voters: number;
   /** How long each waits, at most, until the next one comes. */
