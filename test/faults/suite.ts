@@ -68,7 +68,7 @@ export function lostIn({ judgement }: Played): number {
 }
 
 /** The seeds of one cluster after the other; a cluster that can't be mended is replaced. */
-class Run implements AsyncDisposable {
+export class Run implements AsyncDisposable {
   readonly #journals: string;
   readonly #onProgress: (line: string) => void;
   #cluster: Cluster | undefined;
