@@ -51,9 +51,9 @@ test("severed: what was on its way is lost, connections break, and new ones are 
   network.hold("a", "b");
   await new Promise((resolve) => socket.write("lost", resolve));
   network.sever("a", "b");
-  await once(socket, "close");
+  await eventually("it breaks", () => socket.closed);
   const refused = scene.connect();
-  await once(refused, "close");
+  await eventually("it is refused", () => refused.closed);
   network.heal();
   scene.connect().write("new");
   await eventually("a new one passes", () => received.text === "new");
