@@ -44,11 +44,17 @@ if (faults.length === 0) {
   process.exit(2);
 }
 
+const stopped = new AbortController();
+process.once("SIGINT", () => {
+  console.error("stopping after this seed; again to stop at once");
+  stopped.abort();
+});
 console.error(`${faults.length} faults, seeds ${first} to ${first + count - 1}`);
 const report = await runSuite({
   faults,
   seeds: Array.from({ length: count }, (_, i) => first + i),
   onProgress: (line) => console.error(line),
+  stopped: stopped.signal,
 });
 const clean = isClean(report);
 if (values.json) {

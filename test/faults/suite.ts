@@ -24,10 +24,12 @@ export type SuiteOptions = {
   faults: readonly Fault[];
   seeds: readonly number[];
   onProgress: (line: string) => void;
+  /** Ends it after the seed that is being run; nothing is closed then. */
+  stopped: AbortSignal;
 };
 
 /** Faults that have no cluster of their own share one. Leaves nothing running. */
-export async function runSuite({ faults, seeds, onProgress }: SuiteOptions): Promise<SuiteReport> {
+export async function runSuite({ faults, seeds, onProgress, stopped }: SuiteOptions): Promise<SuiteReport> {
   const journals = mkdtempSync(join(tmpdir(), "urna-faults-journals-"));
   const shared = faults.filter((fault) => fault.cluster === undefined);
   const groups = [shared, ...faults.filter((fault) => fault.cluster !== undefined).map((fault) => [fault])];
@@ -41,9 +43,9 @@ export async function runSuite({ faults, seeds, onProgress }: SuiteOptions): Pro
       const report: FaultReport = { fault, impossible, seeds: [] };
       reports.push(report);
       if (impossible !== null) continue;
-      for (const seed of seeds) report.seeds.push(await run.seed(fault, seed));
+      for (const seed of seeds) if (!stopped.aborted) report.seeds.push(await run.seed(fault, seed));
     }
-    closing.push(...(await run.close()));
+    closing.push(...(stopped.aborted ? ["stopped before the end"] : await run.close()));
   }
   const report = { faults: reports, closing, journals };
   if (isClean(report)) rmSync(journals, { recursive: true });

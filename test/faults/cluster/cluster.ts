@@ -32,13 +32,16 @@ const DEADLINE_MS = 1_500;
 const MEND_TIMEOUT_MS = 120_000;
 
 export type ClusterOptions = {
-  /** PostgreSQL's processes get it beyond what they need. */
-  environment?: Record<string, string>;
+  /** What the processes of a node get beyond what they need: a preloaded library, say. */
+  environment?: (node: NodePlace) => Record<string, string>;
   /** PostgreSQL settings of all nodes that win over the others. */
   settings?: Settings;
-  /** Called with each node's folder before anything is in it: a file system of its own, say. */
-  prepareNode?: (opened: AsyncDisposableStack, folder: string) => void;
+  /** Called before anything is in a node's folder: a file system of its own, say. */
+  prepareNode?: (opened: AsyncDisposableStack, node: NodePlace) => void;
 };
+
+/** The node's data folder, `data`, and its log are in `folder`. */
+export type NodePlace = { name: string; folder: string };
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
 
@@ -91,11 +94,12 @@ function makeFolder(): string {
 async function openNode(opened: AsyncDisposableStack, site: Site, name: string, options: ClusterOptions) {
   const folder = join(site.folder, name);
   mkdirSync(folder);
-  options.prepareNode?.(opened, folder);
+  options.prepareNode?.(opened, { name, folder });
   chmodSync(folder, 0o755);
   site.user.own(folder);
   const { binaries, user } = site;
-  const { settings = {}, environment = {} } = options;
+  const { settings = {} } = options;
+  const environment = options.environment?.({ name, folder }) ?? {};
   return new Node({ name, folder, port: await freePort(), binaries, user, settings, environment });
 }
 

@@ -4,12 +4,13 @@ import type { Entry, Request, SentBallot } from "./journal.ts";
 
 /**
  * - `acknowledged`: with this receipt. `already_voted`: another ballot of the voter's is recorded.
+ * - `absent`: no ballot of the voter's is recorded.
  * - `refused`: this request recorded nothing.
  * - `unknown`: it may have recorded the ballot.
  */
 export type Told =
   | { told: "acknowledged"; receipt: Receipt }
-  | { told: "already_voted" | "refused" | "unknown" };
+  | { told: "already_voted" | "absent" | "refused" | "unknown" };
 
 /** `answeredAtMs` is null where no answer came. */
 export type Attempt = Request & Told & { answeredAtMs: number | null };
@@ -44,13 +45,22 @@ export function attemptsOf(entries: readonly Entry[]): Attempt[] {
       attempts.set(entry.id, { ...request, ...toldBy(entry), answeredAtMs: entry.atMs });
     }
   }
-  return [...attempts.values()];
+  return [...attempts.values()].flatMap(asAsked);
+}
+
+/** Who asked for the own ballot may be given another one than was expected; without an answer nothing is known of any. */
+function asAsked(attempt: Attempt): Attempt[] {
+  if (!attempt.asks || attempt.told === "absent") return [attempt];
+  if (attempt.told !== "acknowledged") return [];
+  const { selections, nonce } = attempt.receipt;
+  return [{ ...attempt, selections, nonce }];
 }
 
 /** Only what the contract says in so many words counts as a refusal; a crashed server's 500 does not. */
 function toldBy({ status, code, receipt }: Extract<Entry, { kind: "answer" }>): Told {
   if ((status === 200 || status === 201) && receipt !== null) return { told: "acknowledged", receipt };
   if (status === 409 && code === "already_voted") return { told: "already_voted" };
+  if (status === 404 && code === "no_such_ballot") return { told: "absent" };
   const refusal = (status >= 400 && status < 500) || (status === 503 && code === "not_recorded");
   return { told: refusal && code !== null ? "refused" : "unknown" };
 }
@@ -59,7 +69,12 @@ export function votersOf(attempts: readonly Attempt[]): Voter[] {
   return [...Map.groupBy(attempts, ({ voter }) => voter)].map(([voter, own]) => ({
     voter,
     attempts: own,
-    ballots: [...Map.groupBy(own, ballotName).values()].map(castBallot),
+    ballots: [
+      ...Map.groupBy(
+        own.filter(({ told }) => told !== "absent"),
+        ballotName,
+      ).values(),
+    ].map(castBallot),
   }));
 }
 

@@ -6,9 +6,16 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Receipt } from "../../../src/election/receipt.ts";
 
 /** One voter's ballot as it was sent; without a nonce the gateway draws one. */
-export type SentBallot = { voter: string; selections: number[]; nonce: string | null };
+export type SentBallot = { voter: string; selections: readonly number[]; nonce: string | null };
 
-export type Request = SentBallot & { kind: "request"; id: number; atMs: number; gateway: string };
+/** `asks` for the voter's own ballot, casting none: that one is what the voter expects. */
+export type Request = SentBallot & {
+  kind: "request";
+  id: number;
+  atMs: number;
+  gateway: string;
+  asks: boolean;
+};
 
 /** `receipt` with 200 and 201; `code` with every refusal. */
 export type Answer = {
@@ -40,9 +47,9 @@ export class Journal implements Disposable {
   }
 
   /** Returns the request's id. */
-  request(gateway: string, { voter, selections, nonce }: SentBallot): number {
+  request(gateway: string, { voter, selections, nonce }: SentBallot, asks = false): number {
     const id = ++this.#requests;
-    this.#append({ kind: "request", id, atMs: performance.now(), gateway, voter, selections, nonce });
+    this.#append({ kind: "request", id, atMs: performance.now(), gateway, asks, voter, selections, nonce });
     return id;
   }
 

@@ -17,9 +17,9 @@ class History {
   #nowMs = 0;
   #requests = 0;
 
-  send(ballot: SentBallot): number {
+  send(ballot: SentBallot, asks = false): number {
     const id = ++this.#requests;
-    this.entries.push({ kind: "request", id, atMs: ++this.#nowMs, gateway: "gateway1", ...ballot });
+    this.entries.push({ kind: "request", id, atMs: ++this.#nowMs, gateway: "gateway1", asks, ...ballot });
     return id;
   }
 
@@ -129,6 +129,19 @@ describe("an honest history has no findings", () => {
     expect(history.judge()).toMatchObject({ ballots: 3, refused: 2, findings: [] });
   });
 
+  test("asked for before it was recorded, and after; and in vain", () => {
+    const history = new History();
+    history.lose(history.send(sent(ANA))).tell(history.send(sent(ANA), true), 404, "no_such_ballot");
+    history
+      .tell(history.send(sent(ANA), true), 200, null, receiptOf(ANA))
+      .lose(history.send(sent(ANA), true));
+    expect(history.record(ANA).check(ANA).judge()).toMatchObject({
+      acknowledged: 1,
+      unknown: 0,
+      findings: [],
+    });
+  });
+
   test("without a nonce of the voter's", () => {
     const history = new History().acknowledge({ ...sent(ANA), nonce: null }, ANA);
     expect(history.record(ANA).check(ANA).kinds()).toEqual([]);
@@ -155,6 +168,19 @@ describe("found is", () => {
     const history = new History();
     history.lose(history.send(sent(ANA))).refuse(sent(ANA), "already_voted");
     expect(history.record(ANA).kinds()).toEqual(["told_falsely"]);
+  });
+
+  test("a voter who asked for the ballot and was told that there is none, after it was acknowledged", () => {
+    const history = honest();
+    expect(history.tell(history.send(sent(ANA), true), 404, "no_such_ballot").kinds()).toEqual([
+      "told_falsely",
+    ]);
+  });
+
+  test("a ballot that was shown to the voter who asked, and is lost", () => {
+    const history = new History();
+    history.lose(history.send(sent(ANA))).tell(history.send(sent(ANA), true), 200, null, receiptOf(ANA));
+    expect(history.check(ANA).kinds()).toEqual(["lost"]);
   });
 
   test("a voter with two ballots in the ledger", () => {

@@ -48,7 +48,7 @@ export type FindingKind =
   | "doubled"
   /** In the ledger, and nobody sent it, or whoever did was told that it is not recorded. */
   | "phantom"
-  /** Told that another ballot is recorded, and it is this one or none. */
+  /** Told that another ballot is recorded, and it is this one or none; or that none is, when one was acknowledged. */
   | "told_falsely"
   /** Acknowledged while nothing could have made it durable. */
   | "acknowledged_in_silence"
@@ -116,6 +116,12 @@ function judgeVoter({ voter, ballots, attempts }: Voter, rows: readonly FinalBal
   for (const attempt of attempts.filter(({ told }) => told === "already_voted")) {
     const other = rows.some((row) => !isOf(attempt, row));
     if (!other) found("told_falsely", `already_voted to ${describe(attempt)}, and no other is recorded`);
+  }
+  const firstMs = Math.min(
+    ...attempts.map((each) => (each.told === "acknowledged" ? each.answeredAtMs! : Infinity)),
+  );
+  if (attempts.some(({ told, atMs }) => told === "absent" && atMs > firstMs)) {
+    found("told_falsely", "that no ballot is recorded, after one was acknowledged");
   }
   return findings;
 }

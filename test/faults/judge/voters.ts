@@ -96,22 +96,43 @@ export class Voters {
       const answered = await this.#send(ballot, random);
       if (answered === "acknowledged" || answered === "already_voted") return;
       if (performance.now() >= this.#giveUpAtMs) return;
+      // Some look first whether it is there. Who keeps no nonce would not know the ballot again.
+      if (ballot.nonce !== null && random.chance(0.2) && (await this.#ask(ballot, random)) === "acknowledged")
+        return;
       await pause(RETRY_PAUSE_MS * (0.5 + random.fraction()));
     }
   }
 
-  async #send(ballot: SentBallot, random: Random): Promise<Answered> {
-    const { journal, gateways, contest } = this.#options;
-    const gateway = random.one(gateways);
+  #ask(ballot: SentBallot, random: Random): Promise<Answered> {
+    const gateway = random.one(this.#options.gateways);
+    const id = this.#options.journal.request(gateway.name, ballot, true);
+    return this.#call(
+      id,
+      `${gateway.url}/v1/contests/${this.#options.contest.id}/ballot`,
+      ballot.voter,
+      null,
+    );
+  }
+
+  #send(ballot: SentBallot, random: Random): Promise<Answered> {
+    const gateway = random.one(this.#options.gateways);
     const { voter, selections, nonce } = ballot;
-    const id = journal.request(gateway.name, ballot);
+    const id = this.#options.journal.request(gateway.name, ballot);
+    const body = JSON.stringify(nonce === null ? { selections } : { selections, nonce });
+    return this.#call(id, `${gateway.url}/v1/contests/${this.#options.contest.id}/ballots`, voter, body);
+  }
+
+  /** With a body it casts, without one it asks. */
+  async #call(id: number, url: string, voter: string, body: string | null): Promise<Answered> {
+    const { journal, contest } = this.#options;
+    const authorization = `Bearer ${contest.mint(voter)}`;
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     try {
-      const response = await fetch(`${gateway.url}/v1/contests/${contest.id}/ballots`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${contest.mint(voter)}`, "content-type": "application/json" },
-        body: JSON.stringify(nonce === null ? { selections } : { selections, nonce }),
-        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-      });
+      const headers = { authorization, "content-type": "application/json" };
+      const response = await fetch(
+        url,
+        body === null ? { headers, signal } : { method: "POST", headers, body, signal },
+      );
       const { code = null, receipt = null } = (await response.json()) as { code?: string; receipt?: Receipt };
       journal.answer(id, response.status, code, receipt);
       if (receipt !== null) return "acknowledged";
