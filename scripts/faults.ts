@@ -45,10 +45,12 @@ if (faults.length === 0) {
 }
 
 const stopped = new AbortController();
-process.once("SIGINT", () => {
-  console.error("stopping after this seed; again to stop at once");
-  stopped.abort();
-});
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    console.error("stopping after this seed; again to stop at once");
+    stopped.abort();
+  });
+}
 console.error(`${faults.length} faults, seeds ${first} to ${first + count - 1}`);
 const report = await runSuite({
   faults,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Cluster } from "./cluster/cluster.ts";
 import { openContest, type TestContest } from "./contest.ts";
 import { type Fault, type Replacement, Stage } from "./fault.ts";
-import { checkReceipts, readLedger } from "./judge/evidence.ts";
+import { checkReceipts, readLedger, recount } from "./judge/evidence.ts";
 import type { Silence } from "./judge/history.ts";
 import { Journal, readJournal } from "./judge/journal.ts";
 import { type Judgement, judge, type ReceiptCheck } from "./judge/judge.ts";
@@ -15,11 +15,16 @@ const ACKNOWLEDGED_MIN = 25;
 const VOTERS = 16;
 const PAUSE_MS_MAX = 60;
 
-export type Played = {
+/** What is judged, beside the ledger as it is at that moment. */
+export type Evidence = {
   contest: TestContest;
   journal: string;
   silences: readonly Silence[];
   checks: readonly ReceiptCheck[];
+  recounted: readonly string[];
+};
+
+export type Played = Evidence & {
   judgement: Judgement;
   /** What was violated beside the judge's rules. */
   error: string | null;
@@ -44,10 +49,11 @@ export async function runSeed(cluster: Cluster, fault: Fault, seed: number, fold
   const stage = new Stage(cluster, random, voters, polls, journal);
   const error = await play(fault, stage);
   const checks = await checkReceipts(cluster, contest, readJournal(path));
-  const { silences } = stage;
+  const recounted = await recount(cluster, contest.id);
+  const evidence = { contest, journal: path, silences: stage.silences, checks, recounted };
   return {
-    ...{ contest, journal: path, silences, checks, error },
-    judgement: await judgeContest(cluster, { contest, journal: path, silences, checks }),
+    ...{ ...evidence, error },
+    judgement: await judgeContest(cluster, evidence),
     tookMs: performance.now() - startedMs,
     withoutServiceMs: longestGapMs(journal.acknowledgedAtMs),
     replacements: stage.replacements.map((replacement) => measure(replacement, journal)),
@@ -56,9 +62,9 @@ export async function runSeed(cluster: Cluster, fault: Fault, seed: number, fold
 
 export async function judgeContest(
   cluster: Cluster,
-  { contest, journal, silences, checks }: Pick<Played, "contest" | "journal" | "silences" | "checks">,
+  { contest, journal, silences, checks, recounted }: Evidence,
 ): Promise<Judgement> {
-  const ledger = await readLedger(cluster, contest);
+  const ledger = { ...(await readLedger(cluster, contest)), recount: recounted };
   return judge({ entries: readJournal(journal), ledger, checks, silences });
 }
 

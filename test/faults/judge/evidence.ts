@@ -7,7 +7,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Client } from "../cluster/statements.ts";
 import { attemptsOf } from "./history.ts";
 import type { Entry } from "./journal.ts";
-import type { FinalBallot, FinalLedger, ReceiptCheck, Votes } from "./judge.ts";
+import type { FinalBallot, ReceiptCheck, Votes } from "./judge.ts";
 
 export type JudgedContest = {
   id: string;
@@ -21,7 +21,7 @@ const ASKERS = 100;
 const SETTLE_TIMEOUT_MS = 8_000;
 
 /** As the surviving primary has it, once the results have had the time to say the same. */
-export async function readLedger(cluster: Cluster, contest: JudgedContest): Promise<FinalLedger> {
+export async function readLedger(cluster: Cluster, contest: JudgedContest) {
   const read = async () => ({
     ...(await readRows(cluster, contest)),
     tally: await readTally(cluster, contest),
@@ -32,7 +32,7 @@ export async function readLedger(cluster: Cluster, contest: JudgedContest): Prom
     return ledger.ballots.length === [...ledger.tally.values()].reduce((sum, votes) => sum + votes, 0);
   };
   await eventually("the results show every ballot", agree, SETTLE_TIMEOUT_MS).catch(() => undefined);
-  return { ...ledger, recount: await recount(cluster, contest.id) };
+  return ledger;
 }
 
 /** In one snapshot, for a ballot may still be recorded meanwhile. */
