@@ -1,5 +1,5 @@
 /** A fault: what is done to a running cluster while people vote, and what must hold all the same. */
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster, ClusterOptions } from "./cluster/cluster.ts";
 import type { Failover } from "./cluster/supervisor.ts";
 import { Crowd } from "./judge/crowd.ts";
@@ -68,7 +68,7 @@ export class Stage {
 
   /** What is broken stays so for that long. */
   async lasts(ms: number): Promise<void> {
-    await delay(ms);
+    await pause(ms);
   }
 
   /** The supervisor replaces the primary, which died at `diedAtMs`. */

@@ -71,40 +71,40 @@ export function lostIn({ judgement }: Played): number {
 
 /** The seeds of one cluster after the other; a cluster that can't be mended is replaced. */
 export class Run implements AsyncDisposable {
-  readonly #journals: string;
-  readonly #onProgress: (line: string) => void;
-  #cluster: Cluster | undefined;
-  #played: { fault: Fault; report: SeedReport }[] = [];
+  private readonly journals: string;
+  private readonly onProgress: (line: string) => void;
+  private cluster: Cluster | undefined;
+  private played: { fault: Fault; report: SeedReport }[] = [];
 
   constructor(journals: string, onProgress: (line: string) => void) {
-    this.#journals = journals;
-    this.#onProgress = onProgress;
+    this.journals = journals;
+    this.onProgress = onProgress;
   }
 
   async seed(fault: Fault, seed: number): Promise<SeedReport> {
     const report: SeedReport = { seed, error: null, played: null };
     try {
-      this.#cluster ??= await startCluster(fault.cluster);
-      report.played = await runSeed(this.#cluster, fault, seed, this.#journals);
+      this.cluster ??= await startCluster(fault.cluster);
+      report.played = await runSeed(this.cluster, fault, seed, this.journals);
       report.error = report.played.error;
-      this.#played.push({ fault, report });
+      this.played.push({ fault, report });
     } catch (thrown) {
       report.error = inWords(thrown);
-      await this.#abandon();
+      await this.abandon();
     }
-    this.#onProgress(line(fault, report));
+    this.onProgress(line(fault, report));
     return report;
   }
 
   /** Closes every contest, and judges again by what is final. What it finds is added to the seeds' judgements too. */
   async close(): Promise<string[]> {
-    const cluster = this.#cluster;
-    if (cluster === undefined || this.#played.length === 0) return [];
-    this.#onProgress(`closing ${this.#played.length} contests, and judging them again when they are final`);
+    const cluster = this.cluster;
+    if (cluster === undefined || this.played.length === 0) return [];
+    this.onProgress(`closing ${this.played.length} contests, and judging them again when they are final`);
     const found: string[] = [];
     try {
-      for (const { report } of this.#played) await closeContest(cluster, report.played!.contest);
-      for (const { fault, report } of this.#played) {
+      for (const { report } of this.played) await closeContest(cluster, report.played!.contest);
+      for (const { fault, report } of this.played) {
         const played = report.played!;
         await untilFinal(cluster, played.contest);
         played.judgement = await judgeContest(cluster, played);
@@ -117,14 +117,14 @@ export class Run implements AsyncDisposable {
     return found;
   }
 
-  async #abandon(): Promise<void> {
-    await this.#cluster?.[Symbol.asyncDispose]();
-    this.#cluster = undefined;
-    this.#played = [];
+  private async abandon(): Promise<void> {
+    await this.cluster?.[Symbol.asyncDispose]();
+    this.cluster = undefined;
+    this.played = [];
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#abandon();
+    return this.abandon();
   }
 }
 

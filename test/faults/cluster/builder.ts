@@ -37,20 +37,20 @@ export type BuilderOptions = {
 };
 
 export class Builder {
-  readonly #options: BuilderOptions;
+  private readonly options: BuilderOptions;
 
   constructor(options: BuilderOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   async build(): Promise<void> {
-    const [first, ...others] = this.#options.nodes;
-    await this.#initialise(first!);
-    first!.configure(this.#names(first!), null);
+    const [first, ...others] = this.options.nodes;
+    await this.initialise(first!);
+    first!.configure(this.names(first!), null);
     await this.untilUp(first!);
     // Before any commit: it would wait for them.
-    for (const node of others) await this.#copy(first!, node);
-    await this.#at(first!, (client) => createDatabase(client, DATABASE, ROLE, this.#options.password));
+    for (const node of others) await this.copy(first!, node);
+    await this.at(first!, (client) => createDatabase(client, DATABASE, ROLE, this.options.password));
   }
 
   /** Starts it where it has ended. */
@@ -59,7 +59,7 @@ export class Builder {
       `${node.name} accepts connections`,
       () => {
         if (!node.isRunning) node.start();
-        return this.#at(node, async () => true);
+        return this.at(node, async () => true);
       },
       START_TIMEOUT_MS,
     );
@@ -68,52 +68,52 @@ export class Builder {
   /** Makes `node` follow the running `primary`; a `stale` one may have what the primary has not, and is made anew. */
   async untilFollowing(primary: Node, node: Node, stale: boolean): Promise<void> {
     const isFollowing = async () => {
-      const standbys = await this.#at(primary, synchronousStandbys);
+      const standbys = await this.at(primary, synchronousStandbys);
       return standbys.includes(node.applicationName);
     };
-    if (!stale && (await this.#resume(primary, node))) {
+    if (!stale && (await this.resume(primary, node))) {
       if (await poll(FOLLOW_TIMEOUT_MS, isFollowing)) return;
     }
-    await this.#copy(primary, node);
+    await this.copy(primary, node);
     await eventually(`${node.name} follows ${primary.name}`, isFollowing, START_TIMEOUT_MS);
   }
 
   /** False where it is no standby. */
-  async #resume(primary: Node, node: Node): Promise<boolean> {
+  private async resume(primary: Node, node: Node): Promise<boolean> {
     if (!existsSync(join(node.dataFolder, "standby.signal"))) return false;
-    if (node.isRunning && !(await this.#at(node, isStandby).catch(() => false))) return false;
-    this.#follow(primary, node);
-    if (node.isRunning) await this.#at(node, reloadConfiguration);
+    if (node.isRunning && !(await this.at(node, isStandby).catch(() => false))) return false;
+    this.follow(primary, node);
+    if (node.isRunning) await this.at(node, reloadConfiguration);
     else node.start();
     return true;
   }
 
-  async #copy(primary: Node, node: Node): Promise<void> {
+  private async copy(primary: Node, node: Node): Promise<void> {
     await node.kill();
     rmSync(node.dataFolder, { recursive: true, force: true });
-    await this.#at(primary, (client) =>
-      copyNode(client, primary.dataFolder, node.dataFolder, this.#options.user),
+    await this.at(primary, (client) =>
+      copyNode(client, primary.dataFolder, node.dataFolder, this.options.user),
     );
-    this.#follow(primary, node);
+    this.follow(primary, node);
     node.start();
   }
 
-  #follow(primary: Node, node: Node): void {
-    node.configure(this.#names(node), this.#options.connectionInfo(node, primary));
+  private follow(primary: Node, node: Node): void {
+    node.configure(this.names(node), this.options.connectionInfo(node, primary));
   }
 
-  #at<T>(node: Node, work: (client: Client) => Promise<T>): Promise<T> {
-    return withClient({ ...this.#options.superuser, port: node.port }, work);
+  private at<T>(node: Node, work: (client: Client) => Promise<T>): Promise<T> {
+    return withClient({ ...this.options.superuser, port: node.port }, work);
   }
 
   /** On standbys too: a copy that is promoted one day must not acknowledge alone. */
-  #names(node: Node): string {
-    const others = this.#options.nodes.filter((other) => other !== node);
+  private names(node: Node): string {
+    const others = this.options.nodes.filter((other) => other !== node);
     return `ANY 1 (${others.map(({ applicationName }) => applicationName).join(", ")})`;
   }
 
-  async #initialise(node: Node): Promise<void> {
-    const { user, binaries, passwordFile } = this.#options;
+  private async initialise(node: Node): Promise<void> {
+    const { user, binaries, passwordFile } = this.options;
     const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
     const access = [`--username=${USER}`, "--auth=scram-sha-256", `--pwfile=${passwordFile}`];
     const args = ["-D", node.dataFolder, "--data-checksums", ...locale, ...access];

@@ -125,84 +125,84 @@ type Parts = {
 };
 
 class RunningCluster implements AsyncDisposable {
-  readonly #parts: Parts;
-  readonly #opened: AsyncDisposableStack;
+  private readonly parts: Parts;
+  private readonly opened: AsyncDisposableStack;
 
   constructor(parts: Parts, opened: AsyncDisposableStack) {
-    this.#parts = parts;
-    this.#opened = opened;
+    this.parts = parts;
+    this.opened = opened;
   }
 
   get folder(): string {
-    return this.#parts.site.folder;
+    return this.parts.site.folder;
   }
 
   get user(): ServerUser {
-    return this.#parts.site.user;
+    return this.parts.site.user;
   }
 
   get network(): Network {
-    return this.#parts.network;
+    return this.parts.network;
   }
 
   get nodes(): readonly Node[] {
-    return this.#parts.nodes;
+    return this.parts.nodes;
   }
 
   get roles(): readonly Role[] {
-    return this.#parts.roles;
+    return this.parts.roles;
   }
 
   get supervisor(): Supervisor {
-    return this.#parts.supervisor;
+    return this.parts.supervisor;
   }
 
   get secrets(): SecretsText {
-    return this.#parts.site.secrets;
+    return this.parts.site.secrets;
   }
 
   get adminToken(): string {
-    return this.#parts.site.adminToken;
+    return this.parts.site.adminToken;
   }
 
   get gateways(): Role[] {
-    return this.#parts.roles.filter(({ role }) => role === "gateway");
+    return this.parts.roles.filter(({ role }) => role === "gateway");
   }
 
   role(name: "admin" | "results" | "gateway1" | "gateway2"): Role {
-    return this.#parts.roles.find((role) => role.name === name)!;
+    return this.parts.roles.find((role) => role.name === name)!;
   }
 
   /** Asks a node as superuser, past the network and whatever is cut in it. */
   at<T>(node: Node, work: (client: Client) => Promise<T>): Promise<T> {
-    return withClient({ ...this.#parts.superuser, port: node.port }, work);
+    return withClient({ ...this.parts.superuser, port: node.port }, work);
   }
 
   /** The ledger as the primary has it, past the network. */
   ledger<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const { superuser, supervisor } = this.#parts;
+    const { superuser, supervisor } = this.parts;
     return withClient({ ...superuser, database: DATABASE, port: supervisor.leader.port }, work);
   }
 
   /** The primary's connection string, for commands. */
   get databaseUrl(): string {
-    const { site, supervisor } = this.#parts;
+    const { site, supervisor } = this.parts;
     return `postgres://${ROLE}:${site.password}@127.0.0.1:${supervisor.leader.port}/${DATABASE}`;
   }
 
   /** Until it accepts connections; it is started where it has ended. */
   untilUp(node: Node): Promise<void> {
-    return this.#parts.builder.untilUp(node);
+    return this.parts.builder.untilUp(node);
   }
 
   /** Undoes whatever a fault left behind: resolves when both standbys follow the primary and every role takes traffic. */
   async makeWhole(): Promise<void> {
     // Again when it fails: a node may just then be restarting after the crash of one of its processes.
-    await eventually("the cluster is whole", () => this.#mend(), MEND_TIMEOUT_MS);
+    await eventually("the cluster is whole", () => this.mend(), MEND_TIMEOUT_MS);
   }
 
-  async #mend(): Promise<true> {
-    const { network, nodes, roles, supervisor, builder } = this.#parts;
+  private async mend(): Promise<true> {
+    const { network, nodes, roles, supervisor, builder } = this.parts;
     const { leader } = supervisor;
     network.heal();
     for (const process of [...nodes, ...roles]) process.thaw();
@@ -221,6 +221,6 @@ class RunningCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#opened.disposeAsync();
+    await this.opened.disposeAsync();
   }
 }

@@ -27,17 +27,17 @@ export class Node {
   readonly name: string;
   readonly port: number;
   readonly dataFolder: string;
-  readonly #options: NodeOptions;
-  readonly #keeper: Keeper;
-  #postmaster: ChildProcess | undefined;
-  #frozen = false;
+  private readonly options: NodeOptions;
+  private readonly keeper: Keeper;
+  private postmaster: ChildProcess | undefined;
+  private frozen = false;
 
   constructor(options: NodeOptions) {
-    this.#options = options;
+    this.options = options;
     this.name = options.name;
     this.port = options.port;
     this.dataFolder = join(options.folder, "data");
-    this.#keeper = new Keeper(options.folder, QUIET);
+    this.keeper = new Keeper(options.folder, QUIET);
   }
 
   /** What it calls itself when it streams from another. */
@@ -46,17 +46,17 @@ export class Node {
   }
 
   get isRunning(): boolean {
-    const postmaster = this.#postmaster;
+    const postmaster = this.postmaster;
     return postmaster !== undefined && postmaster.exitCode === null && postmaster.signalCode === null;
   }
 
   get isFrozen(): boolean {
-    return this.#frozen;
+    return this.frozen;
   }
 
   /** Writes its configuration; `follows` names the primary's place in the network, or null for the primary itself. */
   configure(synchronousStandbyNames: string, follows: string | null): void {
-    const { port, settings, user } = this.#options;
+    const { port, settings, user } = this.options;
     const text = postgresqlConf({
       name: "primary",
       port,
@@ -80,7 +80,7 @@ export class Node {
 
   /** Does not wait for it to accept connections. */
   start(): void {
-    const { binaries, user, folder, environment } = this.#options;
+    const { binaries, user, folder, environment } = this.options;
     rmSync(join(this.dataFolder, "postmaster.pid"), { force: true });
     const { file, args, options } = user.launch(binaries.postgres, ["-D", this.dataFolder]);
     const log = user.open(join(folder, "postgres.log"), "append");
@@ -92,9 +92,9 @@ export class Node {
         env: { ...serverEnvironment(), ...environment },
         stdio: ["ignore", log, log],
       });
-      this.#postmaster = postmaster;
+      this.postmaster = postmaster;
       postmaster.on("error", () => undefined);
-      void this.#keeper.guard("primary", postmaster.pid);
+      void this.keeper.guard("primary", postmaster.pid);
     } finally {
       closeSync(log);
     }
@@ -103,13 +103,13 @@ export class Node {
   /** SIGKILL to the postmaster and everything below it: the machine is gone, its disk is not. */
   async kill(): Promise<void> {
     await killAllIn(this.dataFolder, QUIET);
-    await this.#ended();
-    this.#frozen = false;
+    await this.ended();
+    this.frozen = false;
   }
 
   /** SIGKILL to one of the postmaster's children: PostgreSQL restarts by itself. */
   killOne(index: number): void {
-    const pids = processesIn(this.dataFolder).filter((pid) => pid !== this.#postmaster?.pid);
+    const pids = processesIn(this.dataFolder).filter((pid) => pid !== this.postmaster?.pid);
     if (pids.length > 0) signal(pids[index % pids.length]!, "SIGKILL");
   }
 
@@ -117,28 +117,28 @@ export class Node {
   async stop(): Promise<void> {
     this.thaw();
     await shutDownIn(this.dataFolder, QUIET);
-    await this.#ended();
+    await this.ended();
   }
 
   /** SIGSTOP to all of it; twice, for what was being forked. */
   freeze(): void {
-    this.#frozen = true;
+    this.frozen = true;
     for (const _ of [1, 2]) for (const pid of processesIn(this.dataFolder)) signal(pid, "SIGSTOP");
   }
 
   thaw(): void {
-    this.#frozen = false;
+    this.frozen = false;
     for (const pid of processesIn(this.dataFolder)) signal(pid, "SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await this.#keeper[Symbol.asyncDispose]();
+    await this.keeper[Symbol.asyncDispose]();
   }
 
-  async #ended(): Promise<void> {
-    if (this.isRunning) await once(this.#postmaster!, "exit");
-    this.#postmaster = undefined;
-    await this.#keeper.guard("primary", undefined);
+  private async ended(): Promise<void> {
+    if (this.isRunning) await once(this.postmaster!, "exit");
+    this.postmaster = undefined;
+    await this.keeper.guard("primary", undefined);
   }
 }

@@ -24,34 +24,34 @@ export class Role {
   readonly name: string;
   readonly role: RoleName;
   readonly url: string;
-  readonly #options: RoleOptions;
-  readonly #keeper: Keeper;
-  #process: ChildProcess | undefined;
+  private readonly options: RoleOptions;
+  private readonly keeper: Keeper;
+  private process: ChildProcess | undefined;
 
   constructor(options: RoleOptions) {
-    this.#options = options;
+    this.options = options;
     this.name = options.name;
     this.role = options.role;
     this.url = `http://127.0.0.1:${options.port}`;
-    this.#keeper = new Keeper(options.folder, QUIET);
+    this.keeper = new Keeper(options.folder, QUIET);
   }
 
   get isRunning(): boolean {
-    const child = this.#process;
+    const child = this.process;
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
   start(): void {
-    const { role, port, folder, environment, name } = this.#options;
+    const { role, port, folder, environment, name } = this.options;
     const log = openSync(join(folder, `${name}.log`), "a");
     try {
       const args = [MAIN, role, "--host", "127.0.0.1", "--port", String(port), "--log-level", "warn"];
-      this.#process = spawn(process.execPath, args, {
+      this.process = spawn(process.execPath, args, {
         detached: true,
         env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
         stdio: ["ignore", log, log],
       });
-      void this.#keeper.guard("primary", this.#process.pid);
+      void this.keeper.guard("primary", this.process.pid);
     } finally {
       closeSync(log);
     }
@@ -59,24 +59,25 @@ export class Role {
 
   async kill(): Promise<void> {
     if (!this.isRunning) return;
-    const ended = once(this.#process!, "exit");
-    this.#process!.kill("SIGKILL");
+    const ended = once(this.process!, "exit");
+    this.process!.kill("SIGKILL");
     await ended;
-    await this.#keeper.guard("primary", undefined);
+    await this.keeper.guard("primary", undefined);
   }
 
   freeze(): void {
-    this.#process?.kill("SIGSTOP");
+    this.process?.kill("SIGSTOP");
   }
 
   thaw(): void {
-    this.#process?.kill("SIGCONT");
+    this.process?.kill("SIGCONT");
   }
 
-  /** Why it should get no traffic, in words; empty when it should. Throws when it does not answer. */
+  /** Why it should get no traffic: which checks found what. Throws when it does not answer. */
   async unready(): Promise<string[]> {
     const answer = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) });
-    return ((await answer.json()) as { reasons: string[] }).reasons;
+    const { reasons } = (await answer.json()) as { reasons: { check: string; found: string }[] };
+    return reasons.map(({ check, found }) => `${check} is ${found}`);
   }
 
   /** Starts it where it has ended, and waits until it takes traffic. */
@@ -95,6 +96,6 @@ export class Role {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await this.#keeper[Symbol.asyncDispose]();
+    await this.keeper[Symbol.asyncDispose]();
   }
 }

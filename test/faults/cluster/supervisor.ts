@@ -41,32 +41,32 @@ export type SupervisorOptions = {
 };
 
 export class Supervisor {
-  readonly #options: SupervisorOptions;
+  private readonly options: SupervisorOptions;
   /** The node that is primary as far as the supervisor has decided; owned by promotions. */
-  #leader: Node;
+  private current: Node;
   /** Those that may have what the primary has not; whoever makes them anew takes them out. */
   readonly stale = new Set<Node>();
 
   constructor(options: SupervisorOptions) {
-    this.#options = options;
-    this.#leader = options.nodes[0]!;
+    this.options = options;
+    this.current = options.nodes[0]!;
   }
 
   get leader(): Node {
-    return this.#leader;
+    return this.current;
   }
 
   get standbys(): Node[] {
-    return this.#options.nodes.filter((node) => node !== this.#leader);
+    return this.options.nodes.filter((node) => node !== this.current);
   }
 
   /** Replaces the primary. Throws {@link PromotionRefused}, having changed nothing that is still there. */
   async failover(): Promise<Failover> {
-    await this.#fence(this.#leader);
-    const stopped = await this.#stopReceiving();
+    await this.fence(this.current);
+    const stopped = await this.stopReceiving();
     const needed = this.standbys.length - QUORUM + 1;
     if (stopped.length < needed) {
-      for (const { node } of stopped) await this.#follow(node);
+      for (const { node } of stopped) await this.follow(node);
       const names = stopped.map(({ node }) => node.name).join(", ") || "none";
       throw new PromotionRefused(
         `${needed} standbys must be reached and stopped, and only ${names} could be`,
@@ -79,46 +79,46 @@ export class Supervisor {
 
   /** Promotes that node, whatever is lost by it, and lets `followers` follow it. {@link failover} guards against loss. */
   async promote(node: Node, followers: readonly Node[] = []): Promise<Failover> {
-    const from = this.#leader;
-    await this.#reach(node, promote);
+    const from = this.current;
+    await this.reach(node, promote);
     const promotedAtMs = performance.now();
-    this.#leader = node;
+    this.current = node;
     for (const standby of this.standbys) {
       if (!followers.includes(standby)) this.stale.add(standby);
     }
     this.stale.delete(node);
-    for (const follower of followers) await this.#follow(follower);
+    for (const follower of followers) await this.follow(follower);
     return {
       from: from.name,
       to: node.name,
       promotedAtMs,
-      confirmedAtMs: followers.length === 0 ? Infinity : await this.#confirmed(),
+      confirmedAtMs: followers.length === 0 ? Infinity : await this.confirmed(),
     };
   }
 
   /** When the new primary's commits are confirmed by a standby. */
-  async #confirmed(): Promise<number> {
+  private async confirmed(): Promise<number> {
     const confirmed = await poll(CONFIRM_TIMEOUT_MS, () =>
-      this.#reach(this.#leader, confirmCommit).then(
+      this.reach(this.current, confirmCommit).then(
         () => true,
         () => false,
       ),
     );
-    if (!confirmed) throw new Error(`${this.#leader.name} was promoted, and no standby confirms its commits`);
+    if (!confirmed) throw new Error(`${this.current.name} was promoted, and no standby confirms its commits`);
     return performance.now();
   }
 
   /** An old primary that can be reached is stopped for good; one that can't is made harmless through its standbys. */
-  async #fence(node: Node): Promise<void> {
-    if (this.#options.network.isOpen("supervisor", node.name) && !node.isFrozen) await node.kill();
+  private async fence(node: Node): Promise<void> {
+    if (this.options.network.isOpen("supervisor", node.name) && !node.isFrozen) await node.kill();
   }
 
   /** Those that could be stopped from receiving, and how far each has come; it will come no further. */
-  async #stopReceiving(): Promise<Standby[]> {
+  private async stopReceiving(): Promise<Standby[]> {
     const stopped = await Promise.all(
       this.standbys.map(async (node): Promise<Standby[]> => {
         try {
-          return await this.#reach(node, async (client) => {
+          return await this.reach(node, async (client) => {
             await stopReceiving(client);
             const done = await poll(STOP_TIMEOUT_MS, () => isAtItsEnd(client));
             return done ? [{ node, receivedTo: await receivedTo(client) }] : [];
@@ -131,13 +131,13 @@ export class Supervisor {
     return stopped.flat();
   }
 
-  async #follow(node: Node): Promise<void> {
-    const connectionInfo = this.#options.connectionInfo(node, this.#leader);
-    await this.#reach(node, (client) => receiveFrom(client, connectionInfo));
+  private async follow(node: Node): Promise<void> {
+    const connectionInfo = this.options.connectionInfo(node, this.current);
+    await this.reach(node, (client) => receiveFrom(client, connectionInfo));
   }
 
-  #reach<T>(node: Node, work: (client: Client) => Promise<T>): Promise<T> {
-    const port = this.#options.network.port("supervisor", node.name);
-    return withClient({ ...this.#options.superuser, port }, work);
+  private reach<T>(node: Node, work: (client: Client) => Promise<T>): Promise<T> {
+    const port = this.options.network.port("supervisor", node.name);
+    return withClient({ ...this.options.superuser, port }, work);
   }
 }

@@ -16,22 +16,22 @@ const CONNECTIONS_MAX = 4_000;
 const TICK_MS = 10;
 
 export class Crowd implements Disposable {
-  readonly #options: CrowdOptions;
-  readonly #idle: Caster[] = [];
-  readonly #casters: Caster[] = [];
-  #arrived = 0;
+  private readonly options: CrowdOptions;
+  private readonly idle: Caster[] = [];
+  private readonly casters: Caster[] = [];
+  private arrived = 0;
 
   constructor(options: CrowdOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** The most that is acknowledged in a second: so many voters at a time, the next one when one was answered. */
   async peak(voters: number, durationMs: number): Promise<number> {
-    const { journal } = this.#options;
+    const { journal } = this.options;
     const before = journal.acknowledged;
     const untilMs = performance.now() + durationMs;
     const queue = async () => {
-      while (performance.now() < untilMs) await this.#cast();
+      while (performance.now() < untilMs) await this.cast();
     };
     await Promise.all(Array.from({ length: voters }, queue));
     return ((journal.acknowledged - before) * 1000) / durationMs;
@@ -42,17 +42,17 @@ export class Crowd implements Disposable {
     const startedMs = performance.now();
     const casts: Promise<void>[] = [];
     for (let elapsedMs = 0; elapsedMs < durationMs; elapsedMs = performance.now() - startedMs) {
-      while (casts.length < (elapsedMs * perSecond) / 1000) casts.push(this.#cast());
+      while (casts.length < (elapsedMs * perSecond) / 1000) casts.push(this.cast());
       await pause(TICK_MS);
     }
     await Promise.all(casts);
   }
 
-  async #cast(): Promise<void> {
-    const { journal, random, contest } = this.#options;
-    const caster = this.#idle.pop() ?? this.#connect();
+  private async cast(): Promise<void> {
+    const { journal, random, contest } = this.options;
+    const caster = this.idle.pop() ?? this.connect();
     if (caster === undefined) return;
-    const voter = `crowd-${++this.#arrived}`;
+    const voter = `crowd-${++this.arrived}`;
     const ballot = {
       voter,
       selections: [random.whole(1, contest.options)],
@@ -60,42 +60,42 @@ export class Crowd implements Disposable {
     };
     const id = journal.request(caster.gateway.name, ballot);
     await caster.cast(id, { contest: contest.id, token: contest.mint(voter), ...ballot });
-    this.#idle.push(caster);
+    this.idle.push(caster);
   }
 
-  #connect(): Caster | undefined {
-    if (this.#casters.length >= CONNECTIONS_MAX) return undefined;
-    const { gateways, journal } = this.#options;
-    const caster = new Caster(gateways[this.#casters.length % gateways.length]!, journal);
-    this.#casters.push(caster);
+  private connect(): Caster | undefined {
+    if (this.casters.length >= CONNECTIONS_MAX) return undefined;
+    const { gateways, journal } = this.options;
+    const caster = new Caster(gateways[this.casters.length % gateways.length]!, journal);
+    this.casters.push(caster);
     return caster;
   }
 
   [Symbol.dispose](): void {
-    for (const caster of this.#casters) caster.close();
+    for (const caster of this.casters) caster.close();
   }
 }
 
 /** One connection to one gateway, with one ballot under way. */
 class Caster {
-  readonly #connection: Connection;
+  private readonly connection: Connection;
   /** Owned by {@link cast}. */
-  #request = 0;
-  #settle: () => void = () => undefined;
+  private request = 0;
+  private settle: () => void = () => undefined;
 
   constructor(
     readonly gateway: Gateway,
     journal: Journal,
   ) {
-    this.#connection = new Connection(originOf(gateway.url), {
+    this.connection = new Connection(originOf(gateway.url), {
       answered: ({ status, body }) => {
         const { code = null, receipt = null } = JSON.parse(body.toString()) as Answer;
-        journal.answer(this.#request, status, code, receipt);
-        this.#settle();
+        journal.answer(this.request, status, code, receipt);
+        this.settle();
       },
       failed: ({ reason }) => {
-        journal.failure(this.#request, reason);
-        this.#settle();
+        journal.failure(this.request, reason);
+        this.settle();
       },
     });
   }
@@ -104,15 +104,15 @@ class Caster {
     request: number,
     { voter: _, ...ballot }: Parameters<typeof ballotRequest>[1] & { voter: string },
   ): Promise<void> {
-    this.#request = request;
+    this.request = request;
     return new Promise((resolve) => {
-      this.#settle = resolve;
-      this.#connection.send(ballotRequest(originOf(this.gateway.url), ballot));
+      this.settle = resolve;
+      this.connection.send(ballotRequest(originOf(this.gateway.url), ballot));
     });
   }
 
   close(): void {
-    this.#connection.close();
+    this.connection.close();
   }
 }
 

@@ -37,34 +37,34 @@ export type Event = { kind: "event"; atMs: number; what: string };
 export type Entry = Request | Answer | Failure | Event;
 
 export class Journal implements Disposable {
-  readonly #file: number;
-  #requests = 0;
+  private readonly file: number;
+  private requests = 0;
   /** When ballots were acknowledged, in order. */
   readonly acknowledgedAtMs: number[] = [];
 
   constructor(readonly path: string) {
-    this.#file = openSync(path, "wx", 0o600);
+    this.file = openSync(path, "wx", 0o600);
   }
 
   /** Returns the request's id. */
   request(gateway: string, { voter, selections, nonce }: SentBallot, asks = false): number {
-    const id = ++this.#requests;
-    this.#append({ kind: "request", id, atMs: performance.now(), gateway, asks, voter, selections, nonce });
+    const id = ++this.requests;
+    this.append({ kind: "request", id, atMs: performance.now(), gateway, asks, voter, selections, nonce });
     return id;
   }
 
   answer(id: number, status: number, code: string | null, receipt: Receipt | null): void {
     const atMs = performance.now();
-    this.#append({ kind: "answer", id, atMs, status, code, receipt });
+    this.append({ kind: "answer", id, atMs, status, code, receipt });
     if (receipt !== null) this.acknowledgedAtMs.push(atMs);
   }
 
   failure(id: number, reason: string): void {
-    this.#append({ kind: "failure", id, atMs: performance.now(), reason });
+    this.append({ kind: "failure", id, atMs: performance.now(), reason });
   }
 
   event(what: string): void {
-    this.#append({ kind: "event", atMs: performance.now(), what });
+    this.append({ kind: "event", atMs: performance.now(), what });
   }
 
   get acknowledged(): number {
@@ -72,11 +72,11 @@ export class Journal implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#file);
+    closeSync(this.file);
   }
 
-  #append(entry: Entry): void {
-    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
+  private append(entry: Entry): void {
+    writeSync(this.file, `${JSON.stringify(entry)}\n`);
   }
 }
 

@@ -14,22 +14,22 @@ class History {
   blocks: Map<number, number> | null = null;
   tally: Map<number, number> | null = null;
   recount: string[] = [];
-  #nowMs = 0;
-  #requests = 0;
+  private nowMs = 0;
+  private requests = 0;
 
   send(ballot: SentBallot, asks = false): number {
-    const id = ++this.#requests;
-    this.entries.push({ kind: "request", id, atMs: ++this.#nowMs, gateway: "gateway1", asks, ...ballot });
+    const id = ++this.requests;
+    this.entries.push({ kind: "request", id, atMs: ++this.nowMs, gateway: "gateway1", asks, ...ballot });
     return id;
   }
 
   tell(id: number, status: number, code: string | null, receipt: Receipt | null = null): this {
-    this.entries.push({ kind: "answer", id, atMs: ++this.#nowMs, status, code, receipt });
+    this.entries.push({ kind: "answer", id, atMs: ++this.nowMs, status, code, receipt });
     return this;
   }
 
   lose(id: number): this {
-    this.entries.push({ kind: "failure", id, atMs: ++this.#nowMs, reason: "the connection was lost" });
+    this.entries.push({ kind: "failure", id, atMs: ++this.nowMs, reason: "the connection was lost" });
     return this;
   }
 
@@ -54,9 +54,9 @@ class History {
   }
 
   silent(work: () => void): this {
-    const fromMs = ++this.#nowMs;
+    const fromMs = ++this.nowMs;
     work();
-    this.silences.push({ what: "no standby is there", fromMs, untilMs: ++this.#nowMs });
+    this.silences.push({ what: "no standby is there", fromMs, untilMs: ++this.nowMs });
     return this;
   }
 
