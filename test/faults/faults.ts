@@ -10,6 +10,7 @@ import { isolatedPrimary, thawedPrimary } from "./isolated-primary-acknowledges-
 import { laggingStandby, laggingStandbyPromoted } from "./lagging-standby-is-not-promoted.fault.ts";
 import { nothingFails } from "./nothing-fails-nothing-is-lost.fault.ts";
 import { phantom } from "./phantom-is-not-acknowledged.fault.ts";
+import { powerLost } from "./power-lost-loses-nothing.fault.ts";
 import { primaryKilled } from "./primary-killed-loses-nothing.fault.ts";
 import { twiceThePeak } from "./twice-the-peak-refuses-only.fault.ts";
 import { withoutStandbys } from "./without-standbys-nothing-is-acknowledged.fault.ts";
@@ -31,4 +32,5 @@ export const FAULTS: readonly Fault[] = [
   isolatedMajorityReplaced,
   twiceThePeak,
   fullDisk,
+  powerLost,
 ];

@@ -14,7 +14,7 @@ export const fullDisk: Fault = {
   impossible: whyNoDisks,
   cluster: {
     /** Each node on a small file system of its own, in memory. */
-    prepareNode(opened, { folder }) {
+    prepareNode(opened, folder) {
       mount(folder);
       opened.defer(() => void execFileSync("umount", ["--lazy", folder]));
     },

@@ -1,5 +1,5 @@
 /** Makes nodes: the first one by initdb, the others, and those that can't follow any more, by copying the primary. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { copyNode } from "../../../src/embedded/base-backup.ts";
 import type { Binaries } from "../../../src/embedded/binaries.ts";
@@ -89,8 +89,7 @@ export class Builder {
   }
 
   private async copy(primary: Node, node: Node): Promise<void> {
-    await node.kill();
-    rmSync(node.dataFolder, { recursive: true, force: true });
+    await node.remove();
     await this.at(primary, (client) =>
       copyNode(client, primary.dataFolder, node.dataFolder, this.options.user),
     );

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { SecretsText } from "../../../src/admission/secrets.ts";
 import { drawSecrets, writeSecretsFile } from "../../../src/admission/secrets-file.ts";
 import { findBinaries } from "../../../src/embedded/binaries.ts";
-import { findServerUser, type ServerUser } from "../../../src/embedded/server-user.ts";
+import { findServerUser } from "../../../src/embedded/server-user.ts";
 import { type Settings, USER } from "../../../src/embedded/settings.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Builder, DATABASE, ROLE } from "./builder.ts";
@@ -32,16 +32,13 @@ const DEADLINE_MS = 1_500;
 const MEND_TIMEOUT_MS = 120_000;
 
 export type ClusterOptions = {
-  /** What the processes of a node get beyond what they need: a preloaded library, say. */
-  environment?: (node: NodePlace) => Record<string, string>;
+  /** What a node's processes get beyond what they need, asked for at every start: a preloaded library, say. */
+  environment?: (dataFolder: string) => Record<string, string>;
   /** PostgreSQL settings of all nodes that win over the others. */
   settings?: Settings;
   /** Called before anything is in a node's folder: a file system of its own, say. */
-  prepareNode?: (opened: AsyncDisposableStack, node: NodePlace) => void;
+  prepareNode?: (opened: AsyncDisposableStack, folder: string) => void;
 };
-
-/** The node's data folder, `data`, and its log are in `folder`. */
-export type NodePlace = { name: string; folder: string };
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
 
@@ -94,12 +91,11 @@ function makeFolder(): string {
 async function openNode(opened: AsyncDisposableStack, site: Site, name: string, options: ClusterOptions) {
   const folder = join(site.folder, name);
   mkdirSync(folder);
-  options.prepareNode?.(opened, { name, folder });
+  options.prepareNode?.(opened, folder);
   chmodSync(folder, 0o755);
   site.user.own(folder);
   const { binaries, user } = site;
-  const { settings = {} } = options;
-  const environment = options.environment?.({ name, folder }) ?? {};
+  const { settings = {}, environment = () => ({}) } = options;
   return new Node({ name, folder, port: await freePort(), binaries, user, settings, environment });
 }
 
@@ -135,10 +131,6 @@ class RunningCluster implements AsyncDisposable {
 
   get folder(): string {
     return this.parts.site.folder;
-  }
-
-  get user(): ServerUser {
-    return this.parts.site.user;
   }
 
   get network(): Network {

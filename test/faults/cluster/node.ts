@@ -1,11 +1,11 @@
 /** One PostgreSQL node of a cluster under test: it stays as the test left it, dead, frozen or running. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, rmSync } from "node:fs";
+import { closeSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Binaries } from "../../../src/embedded/binaries.ts";
 import { Keeper } from "../../../src/embedded/keeper.ts";
-import { killAllIn, processesIn, shutDownIn, signal } from "../../../src/embedded/processes.ts";
+import { killAllIn, processesIn, signal } from "../../../src/embedded/processes.ts";
 import type { ServerUser } from "../../../src/embedded/server-user.ts";
 import { serverEnvironment } from "../../../src/embedded/server-user.ts";
 import { postgresqlConf, type Settings } from "../../../src/embedded/settings.ts";
@@ -19,8 +19,8 @@ export type NodeOptions = {
   binaries: Binaries;
   user: ServerUser;
   settings: Settings;
-  /** Beyond what PostgreSQL needs: a preloaded library, say. */
-  environment: Record<string, string>;
+  /** What its processes get beyond what they need, asked for at every start. */
+  environment: (dataFolder: string) => Record<string, string>;
 };
 
 export class Node {
@@ -89,7 +89,7 @@ export class Node {
         ...options,
         cwd: this.dataFolder,
         detached: true,
-        env: { ...serverEnvironment(), ...environment },
+        env: { ...serverEnvironment(), ...environment(this.dataFolder) },
         stdio: ["ignore", log, log],
       });
       this.postmaster = postmaster;
@@ -113,11 +113,13 @@ export class Node {
     if (pids.length > 0) signal(pids[index % pids.length]!, "SIGKILL");
   }
 
-  /** Bounded, and nothing is left running. */
-  async stop(): Promise<void> {
-    this.thaw();
-    await shutDownIn(this.dataFolder, QUIET);
-    await this.ended();
+  /** Kills it and removes its data, with what is noted of it in `data.…` beside it. */
+  async remove(): Promise<void> {
+    await this.kill();
+    const { folder } = this.options;
+    for (const name of readdirSync(folder)) {
+      if (name === "data" || name.startsWith("data.")) rmSync(join(folder, name), { recursive: true });
+    }
   }
 
   /** SIGSTOP to all of it; twice, for what was being forked. */
