@@ -17,6 +17,7 @@ export type JudgedContest = {
 };
 
 const ASKERS = 100;
+const ANSWER_TIMEOUT_MS = 10_000;
 /** The results follow within half a second, and a lane may still be resolving what nobody waits for any more. */
 const SETTLE_TIMEOUT_MS = 8_000;
 
@@ -130,16 +131,29 @@ export async function checkReceipts(
 }
 
 async function findBallot(url: string, token: string): Promise<Receipt | null> {
-  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-  return ((await answer.json()) as { receipt?: Receipt }).receipt ?? null;
+  const { receipt } = await answerTo<{ receipt?: Receipt }>(url, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  return receipt ?? null;
 }
 
 async function verify(url: string, receipt: Receipt): Promise<string> {
-  const answer = await fetch(`${url}/v1/receipts/verify`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(receipt),
-  });
-  const { status, code } = (await answer.json()) as { status?: string | number; code?: string };
+  const { status, code } = await answerTo<{ status?: string | number; code?: string }>(
+    `${url}/v1/receipts/verify`,
+    {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(receipt),
+    },
+  );
   return code ?? String(status);
+}
+
+/** Whoever can't know says so; a gate shuts for a moment even when a standby comes back. That is asked again. */
+function answerTo<Answer>(url: string, request: RequestInit): Promise<Answer> {
+  return eventually(`${url} is answered`, async () => {
+    const answer = await fetch(url, { ...request, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    if (answer.status >= 500) throw new Error(await answer.text());
+    return (await answer.json()) as Answer;
+  });
 }
