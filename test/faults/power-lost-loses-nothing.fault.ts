@@ -2,13 +2,10 @@
  * Nodes lose power at one moment: what they had not flushed is gone, or some of it. The primary comes back, or is
  * replaced by a standby that never lost power or has got it back, and nothing acknowledged is missing.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Node } from "./cluster/node.ts";
 import type { Fault } from "./fault.ts";
 import { cutPower } from "./power-loss/cluster-fault.ts";
-import { compile } from "./power-loss/compiler.ts";
+import { compilerFault } from "./power-loss/compiler.ts";
 import * as powerLoss from "./power-loss/power-loss.ts";
 import type { Survival } from "./power-loss/survival.ts";
 
@@ -17,7 +14,7 @@ const FLUSH_MS = 5;
 
 export const powerLost: Fault = {
   name: "power-lost-loses-nothing",
-  impossible: whyNoPowerLoss,
+  impossible: compilerFault,
   cluster: {
     environment: (dataFolder) => powerLoss.environment(dataFolder, FLUSH_MS),
     // So that pages reach the files long before a checkpoint flushes them: there is something to lose at any moment.
@@ -43,19 +40,6 @@ export const powerLost: Fault = {
     await voters.acknowledge(30);
   },
 };
-
-/** The library that notes what was not flushed is compiled on the machine. */
-function whyNoPowerLoss(): string | null {
-  const folder = mkdtempSync(join(tmpdir(), "urna-compiler-"));
-  try {
-    compile("shim.c", join(folder, "shim.so"), "library");
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 function described(survival: Survival): string {
   return survival === "none"
