@@ -18,8 +18,8 @@ export const fullDisk: Fault = {
       mount(folder);
       opened.defer(() => void execFileSync("umount", ["--lazy", folder]));
     },
-    // As little as possible is kept for later: a full disk is felt at once.
-    settings: { max_wal_size: "64MB", min_wal_size: "32MB", wal_keep_size: "32MB", wal_recycle: "off" },
+    // No segment is kept for use again: a full disk is felt at once. What standbys need that were full is kept.
+    settings: { max_wal_size: "64MB", min_wal_size: "32MB", wal_keep_size: "128MB", wal_recycle: "off" },
   },
   async run(stage) {
     const { cluster, random, voters } = stage;
