@@ -163,6 +163,9 @@ const SLEEPS: Record<string, number> = {
   "test/client/load-generator.test.ts": 1,
   "test/contests/directory.test.ts": 1,
   "test/embedded/synchronous.test.ts": 1,
+  "test/faults/fault.ts": 1,
+  "test/faults/judge/crowd.ts": 1,
+  "test/faults/judge/voters.ts": 2,
   "test/support/eventually.ts": 1,
 };
 

@@ -1,0 +1,58 @@
+/** One contest a seed, made over HTTP as an organiser does it, and the voter tokens for it. */
+import { electionPepper, parseSecrets, voterKeyOf } from "../../src/admission/secrets.ts";
+import { mintVoterToken } from "../../src/admission/voter-token.ts";
+import { eventually } from "../support/eventually.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+
+const OPTIONS = ["A", "B", "C"];
+const TOKEN_LIFETIME_MS = 3_600_000;
+
+export type TestContest = Awaited<ReturnType<typeof openContest>>;
+
+/** An open contest in an election of its own. */
+export async function openContest(cluster: Cluster, id: string) {
+  const election = await administer<{ uuid: string }>(cluster, "/v1/elections", { id, title: id });
+  const definition = { id, title: id, method: "single-choice", options: OPTIONS, allowBlank: false };
+  const contest = await administer<{ uuid: string }>(cluster, `/v1/elections/${id}/contests`, definition);
+  await administer(cluster, `/v1/contests/${id}/open`, {});
+  const { pepper, tokenKeys } = parseSecrets(cluster.secrets);
+  const ownPepper = electionPepper(pepper, election.uuid);
+  const voters = new Map<string, string>();
+  return {
+    id,
+    uuid: contest.uuid,
+    options: OPTIONS.length,
+    mint(voter: string): string {
+      const voterKey = voterKeyOf(ownPepper, voter);
+      voters.set(voterKey, voter);
+      const expiresAtMs = Date.now() + TOKEN_LIFETIME_MS;
+      return mintVoterToken(tokenKeys[0], { electionUuid: election.uuid, voterKey, expiresAtMs });
+    },
+    /** Whose key it is; the key itself where nobody was given a token for it. */
+    voterOf: (voterKey: string) => voters.get(voterKey) ?? `key ${voterKey}`,
+  };
+}
+
+export function closeContest(cluster: Cluster, { id }: TestContest): Promise<unknown> {
+  return administer(cluster, `/v1/contests/${id}/close`, {});
+}
+
+export async function untilFinal(cluster: Cluster, { id }: TestContest): Promise<void> {
+  await eventually(`${id} is final`, async () => {
+    const answer = await fetch(`${cluster.role("results").url}/v1/contests/${id}/results`);
+    return ((await answer.json()) as { final: boolean }).final;
+  });
+}
+
+/** All of these calls are safe to repeat. */
+async function administer<Answer>(cluster: Cluster, path: string, body: object): Promise<Answer> {
+  return eventually(`POST ${path}`, async () => {
+    const answer = await fetch(`${cluster.role("admin").url}${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${cluster.adminToken}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as Answer;
+  });
+}

@@ -1,0 +1,82 @@
+/** A fault: what is done to a running cluster while people vote, and what must hold all the same. */
+import { setTimeout as pause } from "node:timers/promises";
+import type { Cluster, ClusterOptions } from "./cluster/cluster.ts";
+import type { Failover } from "./cluster/supervisor.ts";
+import { Crowd } from "./judge/crowd.ts";
+import type { Silence } from "./judge/history.ts";
+import type { Journal } from "./judge/journal.ts";
+import type { Polls, Voters } from "./judge/voters.ts";
+import type { Random } from "./random.ts";
+
+export type Fault = {
+  /** The property that it holds, as in its file's name. */
+  name: string;
+  /**
+   * Breaks things while the voters cast, seconds long. Whatever it leaves broken is mended after it. Throws when
+   * something else than the judge's rules is violated: a promotion that should have been refused, say.
+   */
+  run(stage: Stage): Promise<void>;
+  /** A negative control: it breaks a rule on purpose, and the judge must find ballots lost. */
+  losesOnPurpose?: boolean;
+  /** Why it can't be run here, in words, or null when it can. */
+  impossible?: () => string | null;
+  /** A cluster of its own; without it the fault is run on the one that all the others share. */
+  cluster?: ClusterOptions;
+};
+
+/** The measure of one replaced primary; `performance.now()` of each step. */
+export type Replacement = Failover & { diedAtMs: number };
+
+/** What a fault plays on. */
+export class Stage {
+  readonly silences: Silence[] = [];
+  readonly replacements: Replacement[] = [];
+
+  constructor(
+    readonly cluster: Cluster,
+    readonly random: Random,
+    readonly voters: Voters,
+    private readonly polls: Polls,
+    private readonly journal: Journal,
+  ) {}
+
+  /** Many more voters, in a hurry. */
+  crowd(): Crowd {
+    return new Crowd({ ...this.polls, journal: this.journal, random: this.random.fork() });
+  }
+
+  /** Notes in the journal what is done. */
+  event(what: string): void {
+    this.journal.event(what);
+  }
+
+  /**
+   * Nothing that anybody begins to ask for while `work` runs may be acknowledged while it runs, because of `what`.
+   * Exact, and no matter of time: begin it when the cut is made, end it before it is mended.
+   */
+  async silence<T>(what: string, work: () => Promise<T>, gateways?: readonly string[]): Promise<T> {
+    const fromMs = performance.now();
+    this.event(`from now on nothing may be acknowledged: ${what}`);
+    try {
+      return await work();
+    } finally {
+      const untilMs = performance.now();
+      this.silences.push({ what, fromMs, untilMs, ...(gateways === undefined ? {} : { gateways }) });
+      this.event(`until now nothing may be acknowledged: ${what}`);
+    }
+  }
+
+  /** What is broken stays so for that long. */
+  async lasts(ms: number): Promise<void> {
+    await pause(ms);
+  }
+
+  /** The supervisor replaces the primary, which died at `diedAtMs`. */
+  async replacePrimary(diedAtMs: number): Promise<Replacement> {
+    const failover = await this.cluster.supervisor.failover();
+    this.event(`${failover.to} is primary instead of ${failover.from}`);
+    const replacement = { ...failover, diedAtMs };
+    this.replacements.push(replacement);
+    return replacement;
+  }
+}

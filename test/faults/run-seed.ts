@@ -1,0 +1,103 @@
+/** Runs a fault under one seed, in a contest of its own, and has it judged: at once, and again when it is final. */
+import { join } from "node:path";
+import type { Cluster } from "./cluster/cluster.ts";
+import { openContest, type TestContest } from "./contest.ts";
+import { type Fault, type Replacement, Stage } from "./fault.ts";
+import { checkReceipts, readLedger, recount } from "./judge/evidence.ts";
+import type { Silence } from "./judge/history.ts";
+import { Journal, readJournal } from "./judge/journal.ts";
+import { type Judgement, judge, type ReceiptCheck } from "./judge/judge.ts";
+import { Voters } from "./judge/voters.ts";
+import { Random } from "./random.ts";
+
+/** So much is cast before the first thing breaks, and after everything is mended. */
+const ACKNOWLEDGED_MIN = 25;
+const VOTERS = 16;
+const PAUSE_MS_MAX = 60;
+
+/** What is judged, beside the ledger as it is at that moment. */
+export type Evidence = {
+  contest: TestContest;
+  journal: string;
+  silences: readonly Silence[];
+  checks: readonly ReceiptCheck[];
+  recounted: readonly string[];
+};
+
+export type Played = Evidence & {
+  judgement: Judgement;
+  /** What was violated beside the judge's rules. */
+  error: string | null;
+  tookMs: number;
+  /** The longest time between two acknowledgements. */
+  withoutServiceMs: number;
+  /** A primary's death until a standby confirms the new one's commits, and until a ballot is acknowledged. */
+  replacements: { failoverMs: number; withoutServiceMs: number }[];
+};
+
+/** Throws when the cluster can't be mended: it is of no use any more then. */
+export async function runSeed(cluster: Cluster, fault: Fault, seed: number, folder: string): Promise<Played> {
+  const startedMs = performance.now();
+  await cluster.makeWhole();
+  const contest = await openContest(cluster, `${fault.name.slice(0, 44)}-${seed}-${Date.now().toString(36)}`);
+  const path = join(folder, `${contest.id}.jsonl`);
+  using journal = new Journal(path);
+  const random = new Random(seed);
+  const polls = { gateways: cluster.gateways, contest };
+  const load = { voters: VOTERS, pauseMsMax: PAUSE_MS_MAX };
+  const voters = new Voters({ ...polls, ...load, journal, random: random.fork() });
+  const stage = new Stage(cluster, random, voters, polls, journal);
+  const error = await play(fault, stage);
+  const checks = await checkReceipts(cluster, contest, readJournal(path));
+  const recounted = await recount(cluster, contest.id);
+  const evidence = { contest, journal: path, silences: stage.silences, checks, recounted };
+  return {
+    ...{ ...evidence, error },
+    judgement: await judgeContest(cluster, evidence),
+    tookMs: performance.now() - startedMs,
+    withoutServiceMs: longestGapMs(journal.acknowledgedAtMs),
+    replacements: stage.replacements.map((replacement) => measure(replacement, journal)),
+  };
+}
+
+export async function judgeContest(
+  cluster: Cluster,
+  { contest, journal, silences, checks, recounted }: Evidence,
+): Promise<Judgement> {
+  const ledger = { ...(await readLedger(cluster, contest)), recount: recounted };
+  return judge({ entries: readJournal(journal), ledger, checks, silences });
+}
+
+/** Afterwards the cluster is whole, and nobody votes any more. Returns what the fault threw. */
+async function play(fault: Fault, stage: Stage): Promise<string | null> {
+  const { voters, cluster } = stage;
+  try {
+    let error: string | null = null;
+    try {
+      await voters.acknowledge(ACKNOWLEDGED_MIN);
+      await fault.run(stage);
+    } catch (thrown) {
+      error = inWords(thrown);
+    }
+    stage.event("everything is mended");
+    await cluster.makeWhole();
+    await voters.acknowledge(ACKNOWLEDGED_MIN);
+    return error;
+  } finally {
+    await voters.stop();
+  }
+}
+
+function longestGapMs(timesMs: readonly number[]): number {
+  return timesMs.reduce((longest, atMs, i) => Math.max(longest, atMs - (timesMs[i - 1] ?? atMs)), 0);
+}
+
+function measure({ diedAtMs, promotedAtMs, confirmedAtMs }: Replacement, { acknowledgedAtMs }: Journal) {
+  const servedAtMs = acknowledgedAtMs.find((atMs) => atMs >= promotedAtMs) ?? Number.POSITIVE_INFINITY;
+  return { failoverMs: confirmedAtMs - diedAtMs, withoutServiceMs: servedAtMs - diedAtMs };
+}
+
+export function inWords(thrown: unknown): string {
+  const { message, cause } = thrown as Error;
+  return cause === undefined ? message : `${message} (${inWords(cause)})`;
+}

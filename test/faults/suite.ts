@@ -1,0 +1,148 @@
+/** Runs faults under seeds, on clusters that live as long as they can be mended, and sums up what the judge says. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Cluster, startCluster } from "./cluster/cluster.ts";
+import { closeContest, untilFinal } from "./contest.ts";
+import type { Fault } from "./fault.ts";
+import { recount } from "./judge/evidence.ts";
+import { inWords, judgeContest, type Played, runSeed } from "./run-seed.ts";
+
+export type SeedReport = { seed: number; error: string | null; played: Played | null };
+
+export type FaultReport = { fault: Fault; impossible: string | null; seeds: SeedReport[] };
+
+export type SuiteReport = {
+  faults: FaultReport[];
+  /** What was found when all contests were closed: in words, empty when there was nothing. */
+  closing: string[];
+  /** The voters' journals; kept only where something was found. */
+  journals: string;
+};
+
+export type SuiteOptions = {
+  faults: readonly Fault[];
+  seeds: readonly number[];
+  onProgress: (line: string) => void;
+  /** Ends it after the seed that is being run; nothing is closed then. */
+  stopped: AbortSignal;
+};
+
+/** Faults that have no cluster of their own share one. Leaves nothing running. */
+export async function runSuite({ faults, seeds, onProgress, stopped }: SuiteOptions): Promise<SuiteReport> {
+  const journals = mkdtempSync(join(tmpdir(), "urna-faults-journals-"));
+  const shared = faults.filter((fault) => fault.cluster === undefined);
+  const groups = [shared, ...faults.filter((fault) => fault.cluster !== undefined).map((fault) => [fault])];
+  const reports: FaultReport[] = [];
+  const closing: string[] = [];
+  for (const group of groups) {
+    await using run = new Run(journals, onProgress);
+    for (const fault of group) {
+      const impossible = fault.impossible?.() ?? null;
+      if (impossible !== null) onProgress(`${fault.name}: SKIPPED, ${impossible}`);
+      const report: FaultReport = { fault, impossible, seeds: [] };
+      reports.push(report);
+      if (impossible !== null) continue;
+      for (const seed of seeds) if (!stopped.aborted) report.seeds.push(await run.seed(fault, seed));
+    }
+    closing.push(...(stopped.aborted ? ["stopped before the end"] : await run.close()));
+  }
+  const report = { faults: reports, closing, journals };
+  if (isClean(report)) rmSync(journals, { recursive: true });
+  return report;
+}
+
+export function isClean({ faults, closing }: SuiteReport): boolean {
+  return (
+    closing.length === 0 && faults.every((report) => report.seeds.every((seed) => isGood(report.fault, seed)))
+  );
+}
+
+/** Of a control: that the judge saw the loss. */
+export function isGood({ losesOnPurpose = false }: Fault, { error, played }: SeedReport): boolean {
+  if (error !== null || played === null) return false;
+  if (losesOnPurpose) return lostIn(played) > 0;
+  return played.judgement.findings.length === 0;
+}
+
+export function lostIn({ judgement }: Played): number {
+  return judgement.findings.filter(({ kind }) => kind === "lost" || kind === "changed").length;
+}
+
+/** The seeds of one cluster after the other; a cluster that can't be mended is replaced. */
+export class Run implements AsyncDisposable {
+  private readonly journals: string;
+  private readonly onProgress: (line: string) => void;
+  private cluster: Cluster | undefined;
+  private played: { fault: Fault; report: SeedReport }[] = [];
+
+  constructor(journals: string, onProgress: (line: string) => void) {
+    this.journals = journals;
+    this.onProgress = onProgress;
+  }
+
+  async seed(fault: Fault, seed: number): Promise<SeedReport> {
+    const report: SeedReport = { seed, error: null, played: null };
+    try {
+      this.cluster ??= await startCluster(fault.cluster);
+      report.played = await runSeed(this.cluster, fault, seed, this.journals);
+      report.error = report.played.error;
+      this.played.push({ fault, report });
+    } catch (thrown) {
+      report.error = inWords(thrown);
+      await this.abandon();
+    }
+    this.onProgress(line(fault, report));
+    return report;
+  }
+
+  /** Closes every contest, and judges again by what is final. What it finds is added to the seeds' judgements too. */
+  async close(): Promise<string[]> {
+    const cluster = this.cluster;
+    if (cluster === undefined || this.played.length === 0) return [];
+    this.onProgress(`closing ${this.played.length} contests, and judging them again when they are final`);
+    const found: string[] = [];
+    try {
+      for (const { report } of this.played) await closeContest(cluster, report.played!.contest);
+      for (const { fault, report } of this.played) {
+        const played = report.played!;
+        await untilFinal(cluster, played.contest);
+        played.judgement = await judgeContest(cluster, played);
+        if (!isGood(fault, report)) found.push(line(fault, report));
+      }
+      found.push(...(await recount(cluster)));
+    } catch (thrown) {
+      found.push(inWords(thrown));
+    }
+    return found;
+  }
+
+  private async abandon(): Promise<void> {
+    await this.cluster?.[Symbol.asyncDispose]();
+    this.cluster = undefined;
+    this.played = [];
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abandon();
+  }
+}
+
+/** One seed, for people who wait. */
+function line(fault: Fault, report: SeedReport): string {
+  const { seed, error, played } = report;
+  const verdict = isGood(fault, report) ? "good" : "BAD";
+  if (played === null) return `${fault.name}, seed ${seed}: ${verdict}: ${error}`;
+  const { tookMs, judgement } = played;
+  const { acknowledged, unknown, findings } = judgement;
+  const kinds = [...Map.groupBy(findings, ({ kind }) => kind)].map(
+    ([kind, found]) => `${found.length} ${kind}`,
+  );
+  const parts = [
+    `${(tookMs / 1000).toFixed(1)} s`,
+    `${acknowledged} acknowledged`,
+    `${unknown} unknown`,
+    ...kinds,
+  ];
+  return `${fault.name}, seed ${seed}: ${verdict}: ${parts.join(", ")}${error === null ? "" : `, ${error}`}`;
+}
