@@ -22,7 +22,7 @@ const SCRIPT = `
 runs() {
   kill -s 0 "$1" 2>/dev/null && { [ ! -d /proc/$$ ] || [ -e "/proc/$1/cwd" ]; }
 }
-pids=
+pids=$POSTMASTERS
 while read -r line; do pids=$line; done
 for signal in INT QUIT KILL; do
   left=
@@ -65,19 +65,23 @@ export class Keeper implements AsyncDisposable {
   }
 
   private tell(): Promise<void> {
-    const pids = [this.pids.get("primary"), this.pids.get("standby")].filter((pid) => pid !== undefined);
-    // A keeper that is gone is being replaced, and its successor is told everything.
+    // A keeper that is gone is being replaced, and its successor starts with everything.
     const { stdin } = this.process;
     return new Promise((resolve) =>
-      stdin ? stdin.write(`${pids.join(" ")}\n`, () => resolve()) : resolve(),
+      stdin ? stdin.write(`${this.postmasters()}\n`, () => resolve()) : resolve(),
     );
+  }
+
+  private postmasters(): string {
+    return [this.pids.get("primary"), this.pids.get("standby")].filter((pid) => pid !== undefined).join(" ");
   }
 
   private start(): ChildProcess {
     const keeper = spawn("/bin/sh", ["-c", SCRIPT, KEEPER_NAME], {
       cwd: this.folder,
       detached: true,
-      env: serverEnvironment(),
+      // A successor has them from its first moment on, for Urna may be killed in its second.
+      env: { ...serverEnvironment(), POSTMASTERS: this.postmasters() },
       stdio: ["pipe", "ignore", "ignore"],
     });
     keeper.stdin?.on("error", () => {});
@@ -92,6 +96,7 @@ export class Keeper implements AsyncDisposable {
     await pause(RESTART_DELAY_MS);
     if (this.closing) return;
     this.process = this.start();
+    // Of what changed while it was being started.
     await this.tell();
   }
 
