@@ -10,9 +10,9 @@ const PREFLIGHT_SECONDS = 86_400;
 export function withCors(route: Route, allowedOrigins: AllowedOrigins): Route {
   return {
     ...route,
-    addHeaders: async (headers, request, parameters) => {
+    addHeaders: (response, request, parameters) => {
       const origin = request.headers.get("origin");
-      if (origin !== null) await allow(headers, origin, parameters, allowedOrigins);
+      return origin === null ? undefined : allow(response.headers, origin, parameters, allowedOrigins);
     },
   };
 }

@@ -12,7 +12,11 @@ export type Route = {
   path: string;
   handle: Handler;
   /** Adds headers to whatever is answered, refusals and failures too. */
-  addHeaders?: (headers: Headers, request: Request, parameters: Record<string, string>) => Promise<void>;
+  addHeaders?: (
+    response: Response,
+    request: Request,
+    parameters: Record<string, string>,
+  ) => Promise<unknown> | undefined;
 };
 
 export type ServerOptions = {
@@ -102,7 +106,9 @@ function nativeHandler({ handle, addHeaders }: Route, onUnexpected: (error: unkn
   if (addHeaders === undefined) return answer;
   return async (request) => {
     const response = await answer(request);
-    await addHeaders(response.headers, request, request.params);
+    const adding = addHeaders(response, request, request.params);
+    // Mostly there is nothing to add, and nothing to wait for.
+    if (adding !== undefined) await adding;
     return response;
   };
 }
