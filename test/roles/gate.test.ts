@@ -150,6 +150,10 @@ test("retries while the standby hangs leave connections to spare, for the gate a
     );
     expect(checks.filter(({ check }) => check.endsWith("max_connections"))).toHaveLength(1);
   }
-  await gateway.administer(`/v1/contests/${contest.id}/resume`, {});
+  // A pause that nobody was told of may take hold now, when its commit is confirmed.
+  await eventually("no pause is on its way any more", async () => {
+    await gateway.administer(`/v1/contests/${contest.id}/resume`, {});
+    return (await castByNewVoter()).status === 201;
+  });
   await untilRecording();
 }, 120_000);
