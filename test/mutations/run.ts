@@ -5,7 +5,8 @@
  *   bun test/mutations/run.ts [--only NAME]... [--json]
  */
 import { parseArgs } from "node:util";
-import { GUARDS, type Guard } from "./guards.ts";
+import type { Guard } from "./guard.ts";
+import { GUARDS } from "./guards.ts";
 import { Scratch } from "./scratch.ts";
 
 const AT_ONCE = 2;
