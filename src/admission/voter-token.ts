@@ -42,7 +42,7 @@ export function mintVoterToken(
   return bytes.toString("base64url");
 }
 
-/** Where a token is read: every ballot's is, and a fresh buffer for each costs as much as authenticating it. */
+/** Where a token is read, one after the other: every ballot has one. */
 const read = Buffer.alloc(TOKEN_BYTES);
 const readSigned = read.subarray(0, SIGNED_BYTES);
 const readAuthenticator = read.subarray(SIGNED_BYTES);

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { electionPepper, pepperFingerprint, type Secrets, voterKeyOf } from "../admission/secrets.ts";
 import { mintVoterToken } from "../admission/voter-token.ts";
-import type { Contest } from "../election/contest.ts";
+import { type Contest, UNCHANGED } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
 import { isUuid } from "../election/public-id.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -73,12 +73,7 @@ export class Administration {
       electionId: election.id,
       options: definition.options.map((title, i) => ({ number: i + 1, title })),
       allowedOrigins: election.allowedOrigins,
-      closeIsKnown: true,
-      paused: false,
-      voided: null,
-      sealedAtMs: null,
-      finalAtMs: null,
-      finalTally: null,
+      ...UNCHANGED,
     });
     if (contest.id !== id || contest.electionUuid !== election.uuid || !asksTheSame(contest, definition)) {
       throw new Problem("id_taken", `the contest ${id} exists and asks something else`);

@@ -35,6 +35,16 @@ export type Contest = {
   finalTally: ContestTally | null;
 };
 
+/** What a contest is before anything was done with it. */
+export const UNCHANGED = {
+  closeIsKnown: true,
+  paused: false,
+  voided: null,
+  sealedAtMs: null,
+  finalAtMs: null,
+  finalTally: null,
+} satisfies Partial<Contest>;
+
 /** Where a contest stands at an instant. Pausing and voiding are facts beside the state, not states. */
 export function contestStateAt(contest: Contest, nowMs: number): ContestState {
   if (contest.finalAtMs !== null) return "final";

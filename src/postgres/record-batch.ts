@@ -41,7 +41,7 @@ export async function recordBatch(
   return { block: hash === null ? null : { hash, places }, settings };
 }
 
-/** One buffer for all of them: one for each would cost more than everything else here. */
+/** One buffer for all of them: a batch has thousands. */
 function decodeAll(ballots: readonly Ballot[], field: "nonce" | "leaf", bytesEach: number): Buffer {
   const bytes = Buffer.allocUnsafe(ballots.length * bytesEach);
   for (let i = 0; i < ballots.length; i++) bytes.write(ballots[i]![field], i * bytesEach, "base64url");

@@ -10,7 +10,7 @@ import type {
   RecountSource,
   StreamRow,
 } from "../../src/auditing/recount-source.ts";
-import type { Contest } from "../../src/election/contest.ts";
+import { type Contest, UNCHANGED } from "../../src/election/contest.ts";
 import { encodeSelections } from "../../src/election/selections.ts";
 import { countBallot, type Tally, tallyToJson } from "../../src/election/tally.ts";
 import { blockHash, GENESIS_HASH } from "../../src/ledger/block.ts";
@@ -38,12 +38,7 @@ export function fakeContest(ledgerId: number): Contest {
     allowedOrigins: [],
     opensAtMs: 1,
     closesAtMs: null,
-    closeIsKnown: true,
-    paused: false,
-    voided: null,
-    sealedAtMs: null,
-    finalAtMs: null,
-    finalTally: null,
+    ...UNCHANGED,
   };
 }
 

@@ -1,6 +1,6 @@
 /** A real ledger for the recount's tests: a database of its own, contests, and ballots recorded as lanes do. */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Contest } from "../../src/election/contest.ts";
+import { type Contest, UNCHANGED } from "../../src/election/contest.ts";
 import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
@@ -56,12 +56,7 @@ export class RealLedger implements AsyncDisposable {
       allowedOrigins: [],
       opensAtMs: Date.now() - 1_000,
       closesAtMs: null,
-      closeIsKnown: true,
-      paused: false,
-      voided: null,
-      sealedAtMs: null,
-      finalAtMs: null,
-      finalTally: null,
+      ...UNCHANGED,
     });
   }
 

@@ -13,6 +13,8 @@ const contest = {
   closeIsKnown: true,
 } as unknown as Contest;
 
+const PROMPTLY = { drainMs: 0, pollMs: 1, recountPauseMs: 1, recountPauseMsMax: 1, clock: systemClock };
+
 /** Runs a sealer on one closed contest until it is final or `failuresMax` attempts have failed. */
 async function finish(ledger: Pick<ContestStore, "seal" | "tallies">, failuresMax = 1) {
   const end = new AbortController();
@@ -34,11 +36,7 @@ async function finish(ledger: Pick<ContestStore, "seal" | "tallies">, failuresMa
     },
   } as unknown as ContestStore;
   const sealer = new Sealer(store, {
-    drainMs: 0,
-    pollMs: 1,
-    recountPauseMs: 1,
-    recountPauseMsMax: 1,
-    clock: systemClock,
+    ...PROMPTLY,
     announceAgain: async () => steps.push("announce"),
     onFinal: () => undefined,
     onError: (_, error) => {
@@ -109,11 +107,7 @@ test("a count that hangs keeps no other contest from being final", async () => {
     },
   } as unknown as ContestStore;
   const sealer = new Sealer(store, {
-    drainMs: 0,
-    pollMs: 1,
-    recountPauseMs: 1,
-    recountPauseMsMax: 1,
-    clock: systemClock,
+    ...PROMPTLY,
     announceAgain: async () => undefined,
     onFinal: () => undefined,
     onError: () => undefined,

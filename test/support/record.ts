@@ -1,7 +1,7 @@
 /** What tests of the ledger share: contests, ballots and writers made directly, without HTTP. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { ContestDefinition } from "../../src/contests/administration.ts";
-import type { Contest } from "../../src/election/contest.ts";
+import { type Contest, UNCHANGED } from "../../src/election/contest.ts";
 import { encodeSelections } from "../../src/election/selections.ts";
 import { ballotLeaf } from "../../src/ledger/leaf.ts";
 import { uuidToBytes } from "../../src/ledger/uuid.ts";
@@ -41,14 +41,7 @@ export async function createContest(store: PostgresContestStore, changes: Partia
     ...changes,
     options: ["A", "B", "C"].map((title, i) => ({ number: i + 1, title })),
     ...{ uuid, id: uuid, electionUuid, electionId: electionUuid, allowedOrigins: [] },
-    ...{
-      closeIsKnown: true,
-      paused: false,
-      voided: null,
-      sealedAtMs: null,
-      finalAtMs: null,
-      finalTally: null,
-    },
+    ...UNCHANGED,
   });
 }
 
