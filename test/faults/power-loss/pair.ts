@@ -1,12 +1,12 @@
 /** A primary and its synchronous standby that can lose power: made as the embedded cluster, run without a supervisor. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, closeSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import { findBinaries } from "../../../src/embedded/binaries.ts";
 import type { EmbeddedCluster, EmbeddedNode } from "../../../src/embedded/cluster.ts";
 import { Keeper } from "../../../src/embedded/keeper.ts";
-import { killAllIn, processesIn } from "../../../src/embedded/processes.ts";
+import { killAllIn } from "../../../src/embedded/processes.ts";
 import { findServerUser, type ServerUser, serverEnvironment } from "../../../src/embedded/server-user.ts";
 import type { NodeName, Settings } from "../../../src/embedded/settings.ts";
 import { start, type TestFolder, TestLog, toPrimary } from "../../embedded/support.ts";
@@ -32,6 +32,8 @@ export type PairNodeOptions = {
 
 export class PairNode implements PoweredNode {
   private readonly options: PairNodeOptions;
+  /** Owned by start(). Asked itself: a look at all processes misses one that is just becoming another program. */
+  private postmaster: ChildProcess | undefined;
 
   constructor(options: PairNodeOptions) {
     this.options = options;
@@ -63,6 +65,7 @@ export class PairNode implements PoweredNode {
       stdio: ["ignore", log, log],
     });
     closeSync(log);
+    this.postmaster = postmaster;
     await keeper.guard(name, postmaster.pid);
   }
 
@@ -71,10 +74,14 @@ export class PairNode implements PoweredNode {
     await this.options.keeper.guard(this.options.name, undefined);
   }
 
+  private hasEnded(): boolean {
+    return this.postmaster?.exitCode !== null || this.postmaster.signalCode !== null;
+  }
+
   /** A connection, closed with the scope; waits until the node accepts one, and fails when the node has ended. */
   async connect(): Promise<pg.Client & AsyncDisposable> {
     const client = await eventually("the node accepts connections, or ends", async () => {
-      if (processesIn(this.dataFolder).length === 0) return "ended" as const;
+      if (this.hasEnded()) return "ended" as const;
       const each = new pg.Client(this.options.connection);
       each.on("error", () => {}); // what is in flight rejects
       await each.connect();
