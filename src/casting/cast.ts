@@ -14,9 +14,7 @@ import {
   notOpenReason,
   takesBallotsAt,
 } from "../election/contest.ts";
-import { encodeSelections } from "../election/selections.ts";
-import { ballotLeaf, NONCE_BYTES } from "../ledger/leaf.ts";
-import { uuidToBytes } from "../ledger/uuid.ts";
+import { NONCE_BYTES, receiptLeaf } from "../ledger/leaf.ts";
 import type { Ballot, BallotFinder, RecordedBallot } from "../recording/ledger.ts";
 import { type CastRequest, type Verdict, verdictOnRow } from "../recording/verdict.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -42,7 +40,7 @@ export type CastingParts = {
 /** A ballot that the ledger has, and its leaf: `isNew` when this very request recorded it. */
 export type CastResult = { ballot: RecordedBallot; leaf: string; contest: Contest; isNew: boolean };
 
-type Voter = VoterTokenClaims & { hasExpired: boolean };
+type Voter = Pick<VoterTokenClaims, "electionUuid" | "voterKey"> & { hasExpired: boolean };
 
 /** The voter's row of the ledger; without one, whether a ballot of theirs is on its way there through this gateway. */
 type Found = { status: "recorded"; ballot: RecordedBallot } | { status: "on_its_way" | "none" };
@@ -57,28 +55,33 @@ export class Casting {
   async cast(token: string | null, contestId: string, readBody: () => Promise<string>): Promise<CastResult> {
     const voter = this.voter(token);
     // Read first, judged after the contest: what is known of a contest must not be older than the body.
-    const body = await readBody().catch(problemOrThrow);
+    let body: string | Problem;
+    try {
+      body = await readBody();
+    } catch (error) {
+      body = problemOrThrow(error);
+    }
     const arrival = this.arrival();
-    const known = await this.contest(contestId, voter, arrival);
+    const known = this.parts.directory.get(contestId) ?? (await this.fresh(contestId, arrival));
+    const contest = ofElection(known, voter);
     if (body instanceof Problem) throw body;
-    const request = parseBallot(known, body);
+    const request = parseBallot(contest, body);
     this.admit(voter);
-    return voter.hasExpired || !takesBallotsAt(known, arrival.atMs)
+    return voter.hasExpired || !takesBallotsAt(contest, arrival.atMs)
       ? this.castLate(contestId, voter, request, arrival)
-      : this.record(known, voter, request, arrival);
+      : this.record(contest, voter, request, arrival);
   }
 
   /** The voter's own ballot, as the ledger has it on a standby too. */
   async find(token: string | null, contestId: string): Promise<CastResult> {
     const voter = this.voter(token);
     const arrival = this.arrival();
-    const contest = await this.contest(contestId, voter, arrival);
+    const known = this.parts.directory.get(contestId) ?? (await this.fresh(contestId, arrival));
+    const contest = ofElection(known, voter);
     this.admit(voter);
     this.refuseExpiredOnceFinal(contest, voter);
     const found = await this.lookUp(contest, voter, arrival);
-    if (found.status === "recorded") {
-      return { ballot: found.ballot, leaf: leafOf(contest, found.ballot), contest, isNew: false };
-    }
+    if (found.status === "recorded") return repeatedResult(contest, found.ballot);
     if (voter.hasExpired) throw expired();
     if (found.status === "on_its_way") throw onItsWay();
     throw new Problem("no_such_ballot", "no ballot of this voter is recorded in this contest");
@@ -89,7 +92,8 @@ export class Casting {
       throw new Problem("invalid_token", "send your voter token: Authorization: Bearer <token>");
     const claims = readVoterToken(this.parts.tokenKeys, token);
     if (claims === null) throw new Problem("invalid_token", "this is not a voter token that was issued here");
-    return { ...claims, hasExpired: claims.expiresAtMs <= this.parts.clock.now() };
+    const { electionUuid, voterKey, expiresAtMs } = claims;
+    return { electionUuid, voterKey, hasExpired: expiresAtMs <= this.parts.clock.now() };
   }
 
   private arrival(): Arrival {
@@ -109,13 +113,6 @@ export class Casting {
     if (voter.hasExpired && contestStateAt(contest, this.parts.clock.now()) === "final") throw expired();
   }
 
-  /** At once where the directory knows. */
-  private contest(contestId: string, voter: Voter, arrival: Arrival): Contest | Promise<Contest> {
-    const known = this.parts.directory.get(contestId);
-    if (known !== undefined) return ofElection(known, voter);
-    return this.fresh(contestId, arrival).then((contest) => ofElection(contest, voter));
-  }
-
   private async fresh(contestId: string, arrival: Arrival): Promise<Contest> {
     const contest = await this.fromLedger(this.parts.directory.fresh(contestId), arrival);
     if (contest === null) throw noSuchContest(contestId);
@@ -125,7 +122,10 @@ export class Casting {
   private async record(contest: Contest, voter: Voter, request: CastRequest, { deadlineMs }: Arrival) {
     const ballot = ballotOf(contest, voter, request);
     const verdict = await this.parts.lanes.cast(ballot, request, deadlineMs);
-    return resultOf(verdict, contest, this.parts.clock.now(), ballot.leaf);
+    // This ballot's leaf is known: another one's is hashed again.
+    if (verdict.verdict === "recorded")
+      return { ballot: verdict.ballot, leaf: ballot.leaf, contest, isNew: true };
+    return resultOf(verdict, contest, this.parts.clock.now());
   }
 
   /**
@@ -199,32 +199,27 @@ function onItsWay(): Problem {
   return new Problem("outcome_unknown", "a ballot of this voter is being recorded: ask again");
 }
 
-function leafOf(contest: Contest, { selections, nonce }: Pick<Ballot, "selections" | "nonce">): string {
-  const [uuid, nonceBytes] = [uuidToBytes(contest.uuid), Buffer.from(nonce, "base64url")];
-  return ballotLeaf(uuid, encodeSelections(selections), nonceBytes).toString("base64url");
+function ballotOf(contest: Contest, { voterKey }: Voter, { selections, clientNonce }: CastRequest): Ballot {
+  const { ledgerId: contestLedgerId, uuid: contestUuid } = contest;
+  const nonce = clientNonce ?? randomBytes(NONCE_BYTES).toString("base64url");
+  const leaf = receiptLeaf(contestUuid, selections, nonce);
+  return { contestLedgerId, contestUuid, voterKey, selections, nonce, leaf };
 }
 
-function ballotOf(contest: Contest, voter: Voter, request: CastRequest): Ballot {
-  const nonce = request.clientNonce ?? randomBytes(NONCE_BYTES).toString("base64url");
-  return {
-    contestLedgerId: contest.ledgerId,
-    contestUuid: contest.uuid,
-    voterKey: voter.voterKey,
-    selections: request.selections,
-    nonce,
-    leaf: leafOf(contest, { selections: request.selections, nonce }),
-  };
+function repeatedResult(contest: Contest, ballot: RecordedBallot): CastResult {
+  const leaf = receiptLeaf(contest.uuid, ballot.selections, ballot.nonce);
+  return { ballot, leaf, contest, isNew: false };
 }
 
-/** `castLeaf` is that of the ballot that was cast, which need not be hashed again when it is the one recorded. */
-function resultOf(verdict: Verdict, contest: Contest, nowMs: number, castLeaf?: string): CastResult {
+/** For whoever's request did not record a ballot itself. */
+function resultOf(
+  verdict: Exclude<Verdict, { verdict: "recorded" }>,
+  contest: Contest,
+  nowMs: number,
+): CastResult {
   switch (verdict.verdict) {
-    case "recorded":
-    case "repeated": {
-      const isNew = verdict.verdict === "recorded";
-      const leaf = isNew && castLeaf !== undefined ? castLeaf : leafOf(contest, verdict.ballot);
-      return { ballot: verdict.ballot, leaf, contest, isNew };
-    }
+    case "repeated":
+      return repeatedResult(contest, verdict.ballot);
     case "already_voted":
       throw new Problem(
         "already_voted",

@@ -55,9 +55,17 @@ function recordedResponse(result: CastResult): Response {
   return json({ status: "recorded", receipt: receiptOf(result) }, result.isNew ? 201 : 200);
 }
 
+let lastInstant = { ms: Number.NaN, text: "" };
+
+/** ISO 8601. Those of a batch have one instant, and come one after the other. */
+function instantText(ms: number): string {
+  if (ms !== lastInstant.ms) lastInstant = { ms, text: new Date(ms).toISOString() };
+  return lastInstant.text;
+}
+
 /** Built from the ledger's row alone, so that it is the same whenever it is asked for. */
 function receiptOf({ ballot, leaf, contest }: CastResult): Receipt {
-  return {
+  const receipt: Receipt = {
     contest: contest.uuid,
     leaf,
     nonce: ballot.nonce,
@@ -65,7 +73,8 @@ function receiptOf({ ballot, leaf, contest }: CastResult): Receipt {
     stream: ballot.streamId,
     seq: ballot.seq,
     index: ballot.index,
-    recordedAt: new Date(ballot.recordedAtMs).toISOString(),
-    ...(ballot.overridden ? { durability: "override" as const } : {}),
+    recordedAt: instantText(ballot.recordedAtMs),
   };
+  if (ballot.overridden) receipt.durability = "override";
+  return receipt;
 }

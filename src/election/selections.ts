@@ -4,9 +4,20 @@ export type Selections = readonly number[];
 
 /** Selections as the ledger keeps them and leaves commit to them: big-endian uint16, one an option. */
 export function encodeSelections(selections: Selections): Buffer {
-  const bytes = Buffer.allocUnsafe(selections.length * 2);
-  for (let i = 0; i < selections.length; i++) bytes.writeUInt16BE(selections[i]!, i * 2);
+  const bytes = Buffer.allocUnsafe(selectionsBytes(selections));
+  writeSelections(bytes, selections, 0);
   return bytes;
+}
+
+export function selectionsBytes(selections: Selections): number {
+  return selections.length * 2;
+}
+
+/** Writes them encoded, and returns where they end. */
+export function writeSelections(bytes: Buffer, selections: Selections, at: number): number {
+  let end = at;
+  for (const selection of selections) end = bytes.writeUInt16BE(selection, end);
+  return end;
 }
 
 /** The inverse of {@link encodeSelections}. */

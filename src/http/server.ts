@@ -92,25 +92,25 @@ function nativeRoutes(routes: readonly Route[], onUnexpected: (error: unknown) =
 }
 
 function nativeHandler({ handle, addHeaders }: Route, onUnexpected: (error: unknown) => void): NativeHandler {
-  const answer = async (request: Bun.BunRequest) => {
-    try {
-      return await handle(request, request.params);
-    } catch (error) {
-      // Reading from somebody who hung up: nobody's mistake, and nobody to answer.
-      if (request.signal.aborted && (error as Error).name === "AbortError") {
-        return new Response(null, { status: 499 });
-      }
-      return failure(error, onUnexpected);
-    }
-  };
-  if (addHeaders === undefined) return answer;
   return async (request) => {
-    const response = await answer(request);
-    const adding = addHeaders(response, request, request.params);
+    const { params } = request;
+    let response: Response;
+    try {
+      response = await handle(request, params);
+    } catch (error) {
+      response = unanswered(request, error) ?? failure(error, onUnexpected);
+    }
+    const adding = addHeaders?.(response, request, params);
     // Mostly there is nothing to add, and nothing to wait for.
     if (adding !== undefined) await adding;
     return response;
   };
+}
+
+/** Reading from somebody who hung up: nobody's mistake, and nobody to answer. */
+function unanswered(request: Request, error: unknown): Response | null {
+  const hungUp = request.signal.aborted && (error as Error).name === "AbortError";
+  return hungUp ? new Response(null, { status: 499 }) : null;
 }
 
 /** The router answers HEAD as it answers GET. */

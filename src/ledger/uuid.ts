@@ -1,5 +1,7 @@
 /** Uuids as text and as their 16 bytes. */
 
+export const UUID_BYTES = 16;
+
 /** A uuid's 16 bytes, from its text with or without hyphens. */
 export function uuidToBytes(uuid: string): Buffer {
   return Buffer.from(uuid.replaceAll("-", ""), "hex");

@@ -1,8 +1,8 @@
 /** The statement that records a batch: ballots, their block and the stream's advance, in one round trip. */
-import { encodeSelections } from "../election/selections.ts";
-import { LEAF_BYTES, NONCE_BYTES } from "../ledger/leaf.ts";
+import { type Selections, selectionsBytes, writeSelections } from "../election/selections.ts";
+import { LEAF_BYTES } from "../ledger/leaf.ts";
 import type { Ballot, Batch, StreamHead } from "../recording/ledger.ts";
-import { pgArray } from "./ballots.ts";
+import { binaryArray, type ElementType, INT4, UUID_OF_BASE64URL, UUID_OF_HEX } from "./binary-array.ts";
 import { DURABILITY_SETTINGS } from "./durability.ts";
 import type { Session } from "./session.ts";
 
@@ -31,31 +31,28 @@ export async function recordBatch(
     batchId,
     recordedAtMs,
     overridden,
-    pgArray(ballots.map((ballot) => ballot.contestLedgerId)),
-    pgArray(ballots.map((ballot) => ballot.voterKey)),
-    pgArray(hexOf(decodeAll(ballots, "nonce", NONCE_BYTES), NONCE_BYTES)),
-    pgArray(ballots.map(selectionsElement)),
-    decodeAll(ballots, "leaf", LEAF_BYTES),
+    binaryArray(INT4, ballots, (ballot) => ballot.contestLedgerId),
+    binaryArray(UUID_OF_HEX, ballots, (ballot) => ballot.voterKey),
+    binaryArray(UUID_OF_BASE64URL, ballots, (ballot) => ballot.nonce),
+    binaryArray(SELECTIONS, ballots, (ballot) => ballot.selections),
+    leavesOf(ballots),
   ]);
   const { hash, places, settings } = row!;
   return { block: hash === null ? null : { hash, places }, settings };
 }
 
-/** One buffer for all of them: a batch has thousands. */
-function decodeAll(ballots: readonly Ballot[], field: "nonce" | "leaf", bytesEach: number): Buffer {
-  const bytes = Buffer.allocUnsafe(ballots.length * bytesEach);
-  for (let i = 0; i < ballots.length; i++) bytes.write(ballots[i]![field], i * bytesEach, "base64url");
-  return bytes;
-}
+/** As `bytea`. */
+const SELECTIONS: ElementType<Selections> = {
+  oid: 17,
+  bytesOf: selectionsBytes,
+  write: writeSelections,
+};
 
-function hexOf(bytes: Buffer, bytesEach: number): string[] {
-  const hex = bytes.toString("hex");
-  const digits = bytesEach * 2;
-  return Array.from({ length: hex.length / digits }, (_, i) => hex.slice(i * digits, (i + 1) * digits));
-}
-
-function selectionsElement({ selections }: Ballot): string {
-  return `"\\\\x${encodeSelections(selections).toString("hex")}"`;
+/** All of them, dense. */
+function leavesOf(ballots: readonly Ballot[]): Buffer {
+  const leaves = Buffer.allocUnsafe(ballots.length * LEAF_BYTES);
+  for (let i = 0; i < ballots.length; i++) leaves.write(ballots[i]!.leaf, i * LEAF_BYTES, "base64url");
+  return leaves;
 }
 
 /**

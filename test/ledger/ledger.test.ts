@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { encodeSelections } from "../../src/election/selections.ts";
 import { type BlockContent, blockHash, GENESIS_HASH } from "../../src/ledger/block.ts";
-import { ballotLeaf } from "../../src/ledger/leaf.ts";
+import { ballotLeaf, receiptLeaf } from "../../src/ledger/leaf.ts";
 import { countPlaces, placesOf, rankOf } from "../../src/ledger/places.ts";
 import { bytesToUuid, uuidToBytes } from "../../src/ledger/uuid.ts";
 
@@ -15,6 +16,27 @@ test("a leaf is what the contract says, byte by byte", () => {
     .digest("hex");
   const leaf = ballotLeaf(uuidToBytes(CONTEST), Buffer.from("0002", "hex"), Buffer.alloc(16, 7));
   expect(leaf.toString("hex")).toBe(expected);
+});
+
+test("a receipt's leaf is the same one, whatever leaf was made before it", () => {
+  const ballot = fc.record({
+    contest: fc.uuid(),
+    selections: fc.array(fc.integer({ min: 1, max: 0xff_ff }), { maxLength: 20 }),
+    nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes)),
+  });
+  // Each one twice in a row, and after others: neither the same contest nor a longer ballot before may show.
+  const ballots = fc
+    .array(ballot, { minLength: 1, maxLength: 5 })
+    .map((some) => [...some, ...some, some[0]!]);
+  fc.assert(
+    fc.property(ballots, (some) => {
+      for (const { contest, selections, nonce } of some) {
+        const leaf = ballotLeaf(uuidToBytes(contest), encodeSelections(selections), nonce);
+        const text = receiptLeaf(contest, selections, nonce.toString("base64url"));
+        expect(text).toBe(leaf.toString("base64url"));
+      }
+    }),
+  );
 });
 
 const BLOCK: BlockContent = {

@@ -17,7 +17,7 @@ export const ACCESS: Guard[] = [
     name: "token-expiry",
     without: "a voter token expires",
     file: "src/casting/cast.ts",
-    text: "hasExpired: claims.expiresAtMs <= this.parts.clock.now()",
+    text: "hasExpired: expiresAtMs <= this.parts.clock.now()",
     becomes: "hasExpired: false",
     noticedBy: [TOKENS, "without a recorded ballot: invalid_token"],
   },
