@@ -89,7 +89,7 @@ async function measurePeer(server: string, args: string[]): Promise<Figures> {
   );
   generator.close();
   const votesPerSecond = Math.round((measured.durable / measured.clockMs) * 1000);
-  return { server, votesPerSecond, latencyMs: latencyFigures(measured) };
+  return { server, votesPerSecond, latencyMs: latencyFigures(measured.latency) };
 }
 
 function drawTokens(tokens: number): TokenStock {

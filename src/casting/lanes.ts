@@ -20,6 +20,11 @@ export class Lanes {
     return this.lanes.reduce((sum, lane) => sum + lane.waitingBallots, 0);
   }
 
+  /** Whether a ballot would be refused whoever's it is. */
+  get isFull(): boolean {
+    return this.lanes.every((lane) => lane.isFull);
+  }
+
   /** Settles when every lane has been drained; rejects when one of them broke a promise, which is a bug. */
   async run(): Promise<void> {
     await Promise.all(this.lanes.map((lane) => lane.run()));

@@ -4,8 +4,9 @@ import { originsAllowedBy } from "../contests/routes.ts";
 import type { Receipt } from "../election/receipt.ts";
 import { preflight, withCors } from "../http/cors.ts";
 import { type BodyBounds, bearerToken, readJsonBody } from "../http/request.ts";
-import { failure, json } from "../http/respond.ts";
+import { failure, json, problem } from "../http/respond.ts";
 import type { Handler, Route } from "../http/server.ts";
+import { TOO_MANY } from "../recording/lane.ts";
 import { Problem, type ProblemCode } from "../runtime/problem.ts";
 import type { Casting, CastResult } from "./cast.ts";
 
@@ -14,6 +15,8 @@ export type CastAnswer = "recorded" | "repeated" | ProblemCode;
 
 export type CastingRoutesOptions = {
   body: BodyBounds;
+  /** Whether a ballot that comes now is refused whoever's it is. */
+  isFull: () => boolean;
   onAnswer: (answer: CastAnswer, durationMs: number) => void;
   onUnexpected: (error: unknown) => void;
 };
@@ -21,9 +24,14 @@ export type CastingRoutesOptions = {
 export function castingRoutes(
   casting: Casting,
   directory: ContestDirectory,
-  { body, onAnswer, onUnexpected }: CastingRoutesOptions,
+  { body, isFull, onAnswer, onUnexpected }: CastingRoutesOptions,
 ): Route[] {
   const cast: Handler = async (request, { contest = "" }) => {
+    // Before anything is looked at: what a refusal costs is taken from those that are recorded.
+    if (isFull()) {
+      onAnswer("not_recorded", 0);
+      return problem("not_recorded", TOO_MANY);
+    }
     const startedMs = performance.now();
     const told = (answer: CastAnswer) => onAnswer(answer, performance.now() - startedMs);
     try {

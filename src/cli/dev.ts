@@ -15,6 +15,7 @@ export function devCommand(): Command {
     .addOption(OPTIONS.adminToken())
     .addOption(OPTIONS.databaseUrl())
     .addOption(OPTIONS.lanes())
+    .addOption(OPTIONS.batchBallotsMax())
     .addOption(OPTIONS.deadlineMs())
     .addOption(OPTIONS.drainMs())
     .addOption(OPTIONS.overrideGate())

@@ -1,4 +1,5 @@
 /** What a load run measured, as figures for machines and as lines for people. */
+import type { LatencyHistogram } from "../client/latency-histogram.ts";
 import type { Measurement } from "../client/load-generator.ts";
 import type { LoadMeasurement } from "../client/load-measurement.ts";
 import { thousands } from "./progress.ts";
@@ -21,7 +22,10 @@ export type LoadFigures = {
   turnoutGrowth: number | null;
   /** By status and code, while measuring. */
   answers: Record<string, number>;
+  /** Of ballots that were recorded. */
   latencyMs: LatencyFigures;
+  /** Of those that were answered otherwise, or null when there were none. */
+  refusalLatencyMs: LatencyFigures | null;
   /** Why the run failed or its figures cannot be believed, or null. */
   fault: string | null;
 };
@@ -43,12 +47,13 @@ export function loadFigures(
     notSent,
     turnoutGrowth,
     answers: Object.fromEntries(measured.answers),
-    latencyMs: latencyFigures(measured),
+    latencyMs: latencyFigures(measured.latency),
+    refusalLatencyMs: measured.refusalLatency.count === 0 ? null : latencyFigures(measured.refusalLatency),
     fault: faultOf({ durable, unknown, notSent, unproved, turnoutGrowth, answers: warmUp.answers }),
   };
 }
 
-export function latencyFigures({ latency }: Measurement): LatencyFigures {
+export function latencyFigures(latency: LatencyHistogram): LatencyFigures {
   const rounded = (milliseconds: number) => Number(milliseconds.toFixed(2));
   return {
     p50: rounded(latency.percentileMs(PERCENTILES.p50)),
@@ -95,16 +100,20 @@ function turnoutFault({ durable, unknown, turnoutGrowth }: Counted): string | fa
 }
 
 export function renderFigures(contest: string, figures: LoadFigures): string {
-  const { p50, p90, p99, p999, max } = figures.latencyMs;
   const answers = Object.entries(figures.answers).map(([answer, count]) => `${answer}: ${thousands(count)}`);
   const growth = figures.turnoutGrowth === null ? "not known" : `grew by ${thousands(figures.turnoutGrowth)}`;
   return [
     `${thousands(figures.votesPerSecond)} votes/s durable, over ${figures.seconds} s`,
-    `latency ms  p50 ${p50}  p90 ${p90}  p99 ${p99}  p99.9 ${p999}  max ${max}`,
+    `latency ms  ${renderLatency(figures.latencyMs)}`,
+    ...(figures.refusalLatencyMs === null ? [] : [`refused ms  ${renderLatency(figures.refusalLatencyMs)}`]),
     `answers     ${answers.join("  ")}`,
     `turnout     ${growth}; durable ballots ${thousands(figures.durable)}, warm-up included`,
     `contest     ${contest}`,
   ].join("\n");
+}
+
+function renderLatency({ p50, p90, p99, p999, max }: LatencyFigures): string {
+  return `p50 ${p50}  p90 ${p90}  p99 ${p99}  p99.9 ${p999}  max ${max}`;
 }
 
 export function renderSecond(second: number, votes: number, measured: Measurement): string {

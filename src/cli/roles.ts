@@ -21,6 +21,7 @@ export function roleCommands(): Command[] {
     )
       .addOption(OPTIONS.secretsFile())
       .addOption(OPTIONS.lanes())
+      .addOption(OPTIONS.batchBallotsMax())
       .addOption(OPTIONS.overrideGate())
       .action((config: GatewayConfig) => endAfter(runGateway(config))),
     roleCommand(

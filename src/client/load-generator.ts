@@ -33,8 +33,18 @@ export class Measurement {
   notSent = 0;
   /** By status and code; `no answer` too. */
   readonly answers = new Map<string, number>();
-  /** Of every answered ballot while the clock ran. */
+  /** Of ballots answered while the clock ran: those that were recorded, and the others. */
   readonly latency = new LatencyHistogram();
+  readonly refusalLatency = new LatencyHistogram();
+
+  /** Of all that were answered while the clock ran. */
+  get answered(): number {
+    return this.latency.count + this.refusalLatency.count;
+  }
+
+  time(isRecorded: boolean, latencyMs: number): void {
+    (isRecorded ? this.latency : this.refusalLatency).record(latencyMs);
+  }
 
   count(answer: string): void {
     this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
@@ -139,8 +149,9 @@ export class LoadGenerator {
 
   private answered(caster: Caster, response: ResponseReader): void {
     this.inFlight--;
-    if (this.clockRuns) this.measurement.latency.record(performance.now() - caster.startedAtMs);
-    if (response.status === 201) {
+    const isRecorded = response.status === 201;
+    if (this.clockRuns) this.measurement.time(isRecorded, performance.now() - caster.startedAtMs);
+    if (isRecorded) {
       this.judge(response);
       this.ready(caster);
       return;
@@ -174,13 +185,15 @@ export class LoadGenerator {
     this.rest(caster, null);
   }
 
-  /** A server that is not well is asked again after a moment. */
+  /** A server that is not well is asked again after a moment; at a fixed rate whoever is due next is somebody else. */
   private rest(caster: Caster, retryAfter: string | null): void {
-    if (!this.clockRuns) {
+    if (!this.clockRuns || this.plan.ratePerSecond !== null) {
       this.ready(caster);
       return;
     }
-    const restMs = Math.min(parseRetryAfterMs(retryAfter, Date.now()) ?? REST_MS, REST_MS_MAX);
+    // Retry-After has whole seconds: without more than that, those who were refused together would come back together.
+    const askedMs = Math.min(parseRetryAfterMs(retryAfter, Date.now()) ?? REST_MS, REST_MS_MAX);
+    const restMs = askedMs * (1 + Math.random());
     const round = this.round;
     setTimeout(() => {
       // The next round has started every caster anew.

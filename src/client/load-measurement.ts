@@ -31,17 +31,17 @@ export async function measureLoad(
   while (measured.clockMs < durationMs) {
     const remainingMs = durationMs - measured.clockMs;
     const stock = await mint(tokensFor(remainingMs, ratePerSecond, warmUp));
-    const answeredBefore = measured.latency.count;
+    const answeredBefore = measured.answered;
     const seconds = setInterval(onSecond, 1_000, measured);
     await generator.run(stock, remainingMs, measured);
     clearInterval(seconds);
-    if (measured.latency.count === answeredBefore) break;
+    if (measured.answered === answeredBefore) break;
   }
   return { warmUp, measured };
 }
 
 function tokensFor(remainingMs: number, ratePerSecond: number | null, warmUp: Measurement): number {
-  const seenPerMs = warmUp.clockMs > 0 ? warmUp.latency.count / warmUp.clockMs : 0;
+  const seenPerMs = warmUp.clockMs > 0 ? warmUp.answered / warmUp.clockMs : 0;
   const perMs = ratePerSecond === null ? seenPerMs * SPARE_FACTOR : ratePerSecond / 1000;
   return Math.min(Math.ceil(perMs * remainingMs) + WARM_UP_TOKENS, ROUND_TOKENS_MAX);
 }

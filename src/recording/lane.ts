@@ -1,5 +1,7 @@
 /**
- * A lane: one stream's writer, with one batch in flight. A batch is whatever arrived while the previous one was.
+ * A lane: one stream's writer, with one batch in flight. A batch is whatever arrived while the previous one was; no
+ * ballot waits longer than for that one, because no more may wait than one batch takes
+ * (docs/decisions/0015-no-more-waits-than-a-batch-takes.md).
  *
  * The life of a cast ballot: waiting → in flight → settled, exactly once. A batch stays in flight, at its place
  * of the stream, until its outcome is known, however long that takes; its voters are told before, at their
@@ -22,9 +24,8 @@ import { ballotKey } from "./ledger.ts";
 import { type CastRequest, type Verdict, verdictOnRow } from "./verdict.ts";
 
 export type LaneOptions = {
+  /** In a batch; and so many may wait for the next one, past which a further ballot is refused at once. */
   batchBallotsMax: number;
-  /** Past so many waiting ballots a further one is refused at once. */
-  waitingBallotsMax: number;
   retryPauseMs: number;
   retryPauseMsMax: number;
   clock: Clock;
@@ -46,6 +47,9 @@ type NotRecorded = Extract<RecordOutcome, { outcome: "not_recorded" }>;
 
 const SWEEP_MS = 100;
 
+/** The refusal of a full lane. */
+export const TOO_MANY =
+  "more ballots arrive than can be recorded at the moment: try again, which is always safe";
 // What voters are told, whatever the reason: errors name PostgreSQL's hosts and settings, which are nobody's business.
 const NOT_NOW = "votes can't be recorded safely at the moment: try again, which is always safe";
 const OPEN_OUTCOME =
@@ -74,6 +78,11 @@ export class Lane {
     return this.waiting.length;
   }
 
+  /** Whether what waits fills the next batch. */
+  get isFull(): boolean {
+    return this.waiting.length >= this.options.batchBallotsMax;
+  }
+
   /** Whether this lane has a ballot of that voter that is, or may yet be, recorded. */
   mayRecord(key: BallotKey): boolean {
     const isTheirs = ({ voterKey, contestLedgerId }: BallotKey) =>
@@ -85,8 +94,8 @@ export class Lane {
   }
 
   /**
-   * Settles by `deadlineMs` of the steady clock; never rejects. Past the bound on waiting ballots, and while the ledger
-   * is shut, it settles at once.
+   * Settles by `deadlineMs` of the steady clock; never rejects. While the next batch is full, and while the ledger is
+   * shut, it settles at once.
    */
   cast(ballot: Ballot, request: CastRequest, deadlineMs: number): Promise<Verdict> {
     const refusal = this.refusal();
@@ -107,7 +116,8 @@ export class Lane {
           await new Promise<void>((resolve) => (this.wake = resolve));
           continue;
         }
-        this.inFlight = this.waiting.splice(0, this.options.batchBallotsMax);
+        this.inFlight = this.waiting;
+        this.waiting = [];
         await this.settleBatch();
         this.batch = undefined;
       }
@@ -126,8 +136,7 @@ export class Lane {
   private refusal(): string | null {
     if (!this.accepting) return "this gateway is shutting down: try again, which is always safe";
     if (this.options.isShut()) return NOT_NOW;
-    if (this.waiting.length < this.options.waitingBallotsMax) return null;
-    return "more ballots are waiting than can be recorded in time: try again, which is always safe";
+    return this.isFull ? TOO_MANY : null;
   }
 
   /** Submits what is in flight until its outcome is known, or until nobody waits for what can't have been recorded. */

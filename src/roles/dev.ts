@@ -28,6 +28,7 @@ export type DevConfig = {
   deadlineMs: number;
   drainMs: number;
   lanes: number;
+  batchBallotsMax: number;
   logFormat: LogFormat;
   logLevel: string;
 };
@@ -36,13 +37,16 @@ export async function runDev(config: DevConfig): Promise<void> {
   await using opened = new AsyncDisposableStack();
   const log = createLog(config.logFormat, config.logLevel);
   const metrics = createMetrics();
-  const { host, port, data, deadlineMs, lanes, unsafeOverrideGate: overrideGate } = config;
+  const { host, port, data, deadlineMs, lanes, batchBallotsMax, unsafeOverrideGate: overrideGate } = config;
 
   const databaseUrl = await openDatabase(opened, config, log);
   const ledger = await openLedger(opened, { databaseUrl, roleName: "dev", overrideGate, log, metrics });
   const secrets = await openSecrets(data, ledger.store, log);
   const adminToken = config.adminToken ?? keptAdminToken(data);
-  const gateway = openGateway(opened, ledger, { ...secrets, lanes, deadlineMs, log, metrics });
+  const gateway = openGateway(opened, ledger, {
+    ...{ ...secrets, lanes, batchBallotsMax, deadlineMs },
+    ...{ log, metrics },
+  });
   const admin = openAdmin(ledger, { secrets, adminToken, drainMs: config.drainMs, log });
   const results = openResults(opened, ledger, { log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));

@@ -19,6 +19,7 @@ import { DIRECTORY_LIFETIME_MS, type LedgerAccess } from "./ledger.ts";
 export type GatewayOptions = {
   tokenKeys: readonly TokenKey[];
   lanes: number;
+  batchBallotsMax: number;
   deadlineMs: number;
   /** How long a ballot's body may take to arrive. */
   bodyTimeoutMs?: number;
@@ -26,11 +27,10 @@ export type GatewayOptions = {
   metrics: Metrics;
 };
 
-const BATCH_BALLOTS_MAX = 2_000;
 /** Above the sessions' lock timeout, so that waiting for a lock is known not to be a commit. */
 const ATTEMPT_TIMEOUT_MS = 3_000;
-const WAITING_BALLOTS_MAX = 20_000;
 const SEAL_POLL_MS = 200;
+const SEAL_WAITING_MAX = 20_000;
 const LISTED_CONTESTS_MAX = 100;
 const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
@@ -48,7 +48,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const casting = new Casting({
     tokenKeys: options.tokenKeys,
     directory,
-    closing: new ClosingWatch(directory, { pollMs: SEAL_POLL_MS, waitingMax: WAITING_BALLOTS_MAX, clock }),
+    closing: new ClosingWatch(directory, { pollMs: SEAL_POLL_MS, waitingMax: SEAL_WAITING_MAX, clock }),
     lanes,
     finder,
     limiter,
@@ -58,6 +58,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const routes = [
     ...castingRoutes(casting, directory, {
       body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
+      isFull: () => lanes.isFull,
       onAnswer: metrics.castAnswers,
       onUnexpected: failureLog(log),
     }),
@@ -82,8 +83,7 @@ function openLane(opened: AsyncDisposableStack, ledger: LedgerAccess, options: G
     log.warn({ err: error, unwritten }, `a batch is ${outcome}, trying again`),
   );
   return new Lane(writer, ledger.finder, {
-    batchBallotsMax: BATCH_BALLOTS_MAX,
-    waitingBallotsMax: WAITING_BALLOTS_MAX,
+    batchBallotsMax: options.batchBallotsMax,
     retryPauseMs: 20,
     retryPauseMsMax: 250,
     clock,

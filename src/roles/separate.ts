@@ -21,16 +21,17 @@ export type RoleConfig = {
   logLevel: string;
 };
 
-export type GatewayConfig = RoleConfig & { secretsFile?: string; lanes: number };
+export type GatewayConfig = RoleConfig & { secretsFile?: string; lanes: number; batchBallotsMax: number };
 
 export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string; drainMs: number };
 
 export function runGateway(config: GatewayConfig): Promise<void> {
-  const { secretsFile, lanes, deadlineMs } = config;
+  const { secretsFile, lanes, batchBallotsMax, deadlineMs } = config;
   const tokenKeys = loadTokenKeys(secretsFile);
   return runRole("gateway", config, async ({ opened, ledger, log, metrics }) => {
     await refusePendingMigrations(config.databaseUrl);
-    return [openGateway(opened, ledger, { tokenKeys, lanes, deadlineMs, log, metrics })];
+    const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, log, metrics };
+    return [openGateway(opened, ledger, options)];
   });
 }
 

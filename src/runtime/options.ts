@@ -76,6 +76,14 @@ export const OPTIONS = {
     option("--lanes <number>", "URNA_LANES", "batches in flight at once; each has a connection and a stream")
       .default(2)
       .argParser(wholeNumber(1, 64)),
+  batchBallotsMax: () =>
+    option(
+      "--batch-ballots-max <number>",
+      "URNA_BATCH_BALLOTS_MAX",
+      "ballots in a batch; so many may wait for a lane's next one, and further ones are refused at once",
+    )
+      .default(2_000)
+      .argParser(wholeNumber(1, 10_000)),
   logFormat: (fallback: string) =>
     option("--log-format <format>", "URNA_LOG_FORMAT", "how log lines look")
       .choices(["json", "text"])

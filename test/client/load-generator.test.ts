@@ -125,6 +125,17 @@ test("refusals are counted by code, unknown outcomes apart, and a server that is
     "201": 40,
   });
   expect(measurement.unknown).toBe(8);
+  expect([measurement.latency.count, measurement.refusalLatency.count]).toEqual([measurement.durable, 20]);
+});
+
+test("at a fixed rate refusals hold nobody back: the next ballot is cast when it is due", async () => {
+  await using peer = await peerWithContest();
+  peer.fault = () => problem(503, "not_recorded", { "retry-after": "3" });
+  const generator = generatorFor(peer, { ratePerSecond: 200, connections: 2 });
+  const measurement = new Measurement();
+  await generator.run(stockOf(1_000), 500, measurement);
+  generator.close();
+  expect(measurement.answers.get("503 not_recorded")).toBeGreaterThanOrEqual(90);
 });
 
 test("a caster that rests while one round ends and the next begins casts once in it", async () => {
@@ -189,7 +200,7 @@ test("rounds add up while the clock stands still for minting, and a dead server 
   expect(minted).toBeGreaterThan(100);
   await peer[Symbol.asyncDispose]();
   const dead = await measureLoad(generator, 60_000, 100, mint, () => {});
-  expect(dead.measured.latency.count).toBe(0);
+  expect(dead.measured.answered).toBe(0);
   generator.close();
 });
 

@@ -95,8 +95,8 @@ holds("doubt is told only of what was sent", (simulation) => {
 });
 
 holds("past the bound, and while the gate is shut, a ballot is refused at once", (simulation) => {
-  const { waitingBallotsMax } = simulation.schedule;
-  expect(simulation.waitingBallotsMost).toBeLessThanOrEqual(waitingBallotsMax);
+  const { batchBallotsMax } = simulation.schedule;
+  expect(simulation.waitingBallotsMost).toBeLessThanOrEqual(batchBallotsMax);
   for (const cast of simulation.casts) {
     if (!cast.wasFull && !cast.wasShut) continue;
     expect([told(cast).verdict, cast.told!.atMs]).toEqual(["not_recorded", cast.castAtMs]);

@@ -28,7 +28,6 @@ export type Schedule = {
   /** In each gateway. */
   lanes: number;
   batchBallotsMax: number;
-  waitingBallotsMax: number;
   steps: Step[];
   /** Of the calls to the ledger, in their order; when they are used up, the rest goes smoothly. */
   fates: Fate[];
@@ -113,7 +112,6 @@ export const SCHEDULES: fc.Arbitrary<Schedule> = fc.record({
   gateways: fc.integer({ min: 1, max: 3 }),
   lanes: fc.integer({ min: 1, max: 2 }),
   batchBallotsMax: fc.integer({ min: 1, max: 4 }),
-  waitingBallotsMax: fc.integer({ min: 1, max: 6 }),
   steps: STEPS,
   fates: fc.array(FATE, { maxLength: 40, size: "max" }),
   jitter: fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 1, maxLength: 3 }),

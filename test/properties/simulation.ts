@@ -102,7 +102,6 @@ export class Simulation {
       const lane = new Lane(writer, new SimulatedFinder(network), {
         ...{ clock, isShut, retryPauseMs: 10, retryPauseMsMax: 200 },
         batchBallotsMax: schedule.batchBallotsMax,
-        waitingBallotsMax: schedule.waitingBallotsMax,
         onAttempt: ({ outcome }) => this.attempts.push(outcome),
       });
       this.lanes.push({ lane, writer });
@@ -200,7 +199,7 @@ export class Simulation {
     const castAtMs = this.clock.steadyMs();
     const deadlineMs = castAtMs + patienceMs;
     const { lane } = this.lanes[gateway * this.schedule.lanes + this.laneNumber(ballot)]!;
-    const wasFull = lane.waitingBallots >= this.schedule.waitingBallotsMax;
+    const wasFull = lane.waitingBallots >= this.schedule.batchBallotsMax;
     const cast: Cast = { gateway, ballot, request, castAtMs, deadlineMs, wasShut: this.isShut, wasFull };
     this.gatewayOf.set(ballot, lanes);
     lanes.cast(ballot, request, deadlineMs).then((verdict) => {

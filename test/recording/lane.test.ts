@@ -44,7 +44,7 @@ class Stage implements Disposable {
     this.writer = new SimulatedWriter(network);
     this.lane = new Lane(this.writer, new SimulatedFinder(network), {
       ...{ clock, isShut: () => false, onAttempt: () => undefined },
-      ...{ batchBallotsMax: 4, waitingBallotsMax: 100, retryPauseMs: 5, retryPauseMsMax: 5 },
+      ...{ batchBallotsMax: 4, retryPauseMs: 5, retryPauseMsMax: 5 },
       ...options,
     });
     void this.lane.run();
@@ -111,16 +111,16 @@ test("a ballot that was given up while the lane was connecting is not recorded l
   expect(stage.ledger.ballots.has(ballotKey(given))).toBe(false);
 });
 
-test("past the bound on waiting ballots a further one is refused at once", () => {
-  using stage = new Stage([...OPENED, { ...SMOOTH, answersMs: 200 }], { waitingBallotsMax: 3 });
+test("while the next batch is full a further ballot is refused at once", () => {
+  using stage = new Stage([...OPENED, { ...SMOOTH, answersMs: 200 }]);
   const inFlight = stage.cast(ballot(1, 1));
   stage.clock.run(() => stage.writer.attempts === 1);
-  const waiting = [2, 3, 4].map((voter) => stage.cast(ballot(voter, 1)));
+  const waiting = [2, 3, 4, 5].map((voter) => stage.cast(ballot(voter, 1)));
   const refusedAtMs = stage.clock.steadyMs();
-  expect(stage.told(ballot(5, 1))).toMatchObject({ verdict: "not_recorded" });
+  expect(stage.told(ballot(6, 1))).toMatchObject({ verdict: "not_recorded" });
   expect(stage.clock.steadyMs()).toBe(refusedAtMs);
   const verdicts = stage.clock.settle(Promise.all([inFlight, ...waiting]));
-  expect(verdicts.map(({ verdict }) => verdict)).toEqual(Array(4).fill("recorded"));
+  expect(verdicts.map(({ verdict }) => verdict)).toEqual(Array(5).fill("recorded"));
 });
 
 test("a sealed contest's ballots are answered from the ledger, the others of the batch are recorded", () => {

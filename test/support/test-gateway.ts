@@ -26,6 +26,7 @@ export type TestGatewayOptions = {
   /** How long a ballot's body may take. */
   bodyTimeoutMs?: number;
   lanes?: number;
+  batchBallotsMax?: number;
   secretsText?: SecretsText;
   /** Instead of a fresh one. */
   databaseUrl?: string;
@@ -34,7 +35,13 @@ export type TestGatewayOptions = {
 };
 
 export async function startTestGateway(options: TestGatewayOptions = {}) {
-  const { deadlineMs = 5_000, drainMs = 1_000, bodyTimeoutMs = 5_000, lanes = 2 } = options;
+  const {
+    deadlineMs = 5_000,
+    drainMs = 1_000,
+    bodyTimeoutMs = 5_000,
+    lanes = 2,
+    batchBallotsMax = 2_000,
+  } = options;
   const { secretsText = drawSecrets() } = options;
   const opened = new AsyncDisposableStack();
   const databaseUrl = options.databaseUrl ?? (await freshDatabase());
@@ -47,6 +54,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
   const gateway = openGateway(opened, ledger, {
     tokenKeys: secrets.tokenKeys,
     lanes,
+    batchBallotsMax,
     deadlineMs,
     bodyTimeoutMs,
     log,

@@ -14,6 +14,8 @@ export type CrowdOptions = Polls & { journal: Journal; random: Random };
 
 const CONNECTIONS_MAX = 4_000;
 const TICK_MS = 10;
+/** Far below the gateways' deadline. */
+const AT_ONCE_MS = 500;
 
 export class Crowd implements Disposable {
   private readonly options: CrowdOptions;
@@ -37,21 +39,26 @@ export class Crowd implements Disposable {
     return ((journal.acknowledged - before) * 1000) / durationMs;
   }
 
-  /** So many voters a second, whatever becomes of them. Past the bound on connections they do not get through at all. */
-  async rush(perSecond: number, durationMs: number): Promise<void> {
+  /**
+   * So many voters a second, whatever becomes of them. Past the bound on connections they do not get through at all.
+   * Resolves with how many were refused at once.
+   */
+  async rush(perSecond: number, durationMs: number): Promise<number> {
     const startedMs = performance.now();
-    const casts: Promise<void>[] = [];
+    const casts: Promise<boolean>[] = [];
     for (let elapsedMs = 0; elapsedMs < durationMs; elapsedMs = performance.now() - startedMs) {
       while (casts.length < (elapsedMs * perSecond) / 1000) casts.push(this.cast());
       await pause(TICK_MS);
     }
-    await Promise.all(casts);
+    const areRefused = await Promise.all(casts);
+    return areRefused.filter((isRefused) => isRefused).length;
   }
 
-  private async cast(): Promise<void> {
+  /** Whether it was refused at once. */
+  private async cast(): Promise<boolean> {
     const { journal, random, contest } = this.options;
     const caster = this.idle.pop() ?? this.connect();
-    if (caster === undefined) return;
+    if (caster === undefined) return false;
     const voter = `crowd-${++this.arrived}`;
     const ballot = {
       voter,
@@ -59,8 +66,10 @@ export class Crowd implements Disposable {
       nonce: random.bytes(16).toString("base64url"),
     };
     const id = journal.request(caster.gateway.name, ballot);
-    await caster.cast(id, { contest: contest.id, token: contest.mint(voter), ...ballot });
+    const startedMs = performance.now();
+    const code = await caster.cast(id, { contest: contest.id, token: contest.mint(voter), ...ballot });
     this.idle.push(caster);
+    return code === "not_recorded" && performance.now() - startedMs < AT_ONCE_MS;
   }
 
   private connect(): Caster | undefined {
@@ -81,7 +90,7 @@ class Caster {
   private readonly connection: Connection;
   /** Owned by {@link cast}. */
   private request = 0;
-  private settle: () => void = () => undefined;
+  private settle: (code: string | null) => void = () => undefined;
 
   constructor(
     readonly gateway: Gateway,
@@ -91,19 +100,20 @@ class Caster {
       answered: ({ status, body }) => {
         const { code = null, receipt = null } = JSON.parse(body.toString()) as Answer;
         journal.answer(this.request, status, code, receipt);
-        this.settle();
+        this.settle(code);
       },
       failed: ({ reason }) => {
         journal.failure(this.request, reason);
-        this.settle();
+        this.settle(null);
       },
     });
   }
 
+  /** Resolves with the code that it was refused with, or null. */
   cast(
     request: number,
     { voter: _, ...ballot }: Parameters<typeof ballotRequest>[1] & { voter: string },
-  ): Promise<void> {
+  ): Promise<string | null> {
     this.request = request;
     return new Promise((resolve) => {
       this.settle = resolve;

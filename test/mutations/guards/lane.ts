@@ -83,9 +83,26 @@ export const LANE: Guard[] = [
     name: "waiting-is-bounded",
     without: "past the bound on waiting ballots one is refused",
     file: "src/recording/lane.ts",
-    text: "if (this.waiting.length < this.options.waitingBallotsMax) return null;",
-    becomes: "if (this.waiting.length < Number.POSITIVE_INFINITY) return null;",
+    text: "return this.waiting.length >= this.options.batchBallotsMax;",
+    becomes: "return this.waiting.length === Number.POSITIVE_INFINITY;",
     noticedBy: [LANES, "past the bound, and while the gate is shut"],
+  },
+  {
+    name: "one-batch-waits",
+    without: "no more ballots wait than one batch takes",
+    file: "src/recording/lane.ts",
+    text: `        this.inFlight = this.waiting;
+        this.waiting = [];`,
+    becomes: "        this.inFlight = this.waiting.splice(0, this.options.batchBallotsMax / 10 + 1);",
+    noticedBy: ["test/properties/overload.test.ts", "waits no more than twice as long"],
+  },
+  {
+    name: "full-refuses-first",
+    without: "a full gateway refuses before it looks at anything",
+    file: "src/casting/routes.ts",
+    text: "if (isFull()) {",
+    becomes: 'if (isFull() && contest === "") {',
+    noticedBy: ["test/casting/overload.test.ts", "is refused at once, unread"],
   },
   {
     name: "askers-are-bounded",

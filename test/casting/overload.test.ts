@@ -1,0 +1,88 @@
+/** More ballots than the ledger records: refused at once, before anything is looked at, and only as long as it lasts. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Contest } from "../../src/election/contest.ts";
+import { Session } from "../../src/postgres/session.ts";
+import { expectProblem, expectProblemText, expectReceipt } from "../support/answers.ts";
+import { eventually } from "../support/eventually.ts";
+import { postHead, RawConnection } from "../support/raw-http.ts";
+import { TEST_SESSION } from "../support/shared-cluster.ts";
+import { startTestGateway, type TestGateway } from "../support/test-gateway.ts";
+
+const BATCH_BALLOTS_MAX = 3;
+/** Far below what anything takes that waits for the ledger here. */
+const AT_ONCE_MS = 500;
+const FULL_TIMEOUT_MS = 10_000;
+const BALLOT = '{"selections":[1]}';
+
+let gateway: TestGateway;
+let contest: Contest;
+beforeAll(async () => {
+  gateway = await startTestGateway({
+    lanes: 2,
+    batchBallotsMax: BATCH_BALLOTS_MAX,
+    deadlineMs: 30_000,
+    logLevel: "silent",
+  });
+  contest = await gateway.contest();
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+const path = () => `/v1/contests/${contest.id}/ballots`;
+
+/** Runs `work` while nothing can be recorded and every lane is full; returns what those were told who had been taken. */
+async function whileFull(name: string, work: () => Promise<void>): Promise<Response[]> {
+  await using blocker = await Session.openPrimary(gateway.databaseUrl, TEST_SESSION);
+  await blocker.command("BEGIN");
+  await blocker.command("LOCK TABLE blocks IN ACCESS EXCLUSIVE MODE");
+  const taken: Promise<Response>[] = [];
+  let voters = 0;
+  const isFull = async () => {
+    const token = await gateway.token(contest, `${name} ${++voters}`);
+    const casting = gateway.cast(contest.id, token, { selections: [1] });
+    // Those that one lane refuses while the other one has room are answered at once, too.
+    const answer = await Promise.race([casting, Bun.sleep(100)]);
+    if (answer === undefined) taken.push(casting);
+    return (await gateway.cast(contest.id, "no token", {})).status === 503;
+  };
+  await eventually("every lane is full", isFull, FULL_TIMEOUT_MS);
+  expect(taken.length).toBeGreaterThanOrEqual(2 * BATCH_BALLOTS_MAX);
+  await work();
+  await blocker.command("ROLLBACK");
+  return Promise.all(taken);
+}
+
+test("while every lane is full a ballot is refused at once, unread; those that wait are recorded", async () => {
+  const token = await gateway.token(contest, "refused");
+  const answers = await whileFull("waits", async () => {
+    const startedMs = performance.now();
+    await expectProblem(await gateway.cast(contest.id, token, { selections: [1] }), "not_recorded");
+    expect(performance.now() - startedMs).toBeLessThan(AT_ONCE_MS);
+    const origin = "https://show.example";
+    const headers = { origin, authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const readable = await fetch(gateway.url + path(), { method: "POST", headers, body: BALLOT });
+    expect(readable.headers.get("access-control-expose-headers")).toBe("retry-after");
+    await expectProblem(readable, "not_recorded");
+  });
+  for (const answer of answers) await expectReceipt(answer, 201);
+  await expectReceipt(await gateway.cast(contest.id, token, { selections: [1] }), 201);
+});
+
+test("a refusal does not wait for the body, and what is left of it is not taken for the next request", async () => {
+  const token = await gateway.token(contest, "kept connection");
+  const head = postHead(path(), {
+    "content-type": "application/json",
+    "content-length": BALLOT.length,
+    authorization: `Bearer ${token}`,
+  });
+  using connection = await RawConnection.open(gateway.url);
+  await whileFull("waits too", async () => {
+    connection.send(head);
+    const refusal = await connection.answer();
+    expectProblemText(refusal, refusal.body, "not_recorded");
+    connection.send(BALLOT);
+    connection.send(head + BALLOT);
+    expect((await connection.answer()).status).toBe(503);
+  });
+  connection.send(head + BALLOT);
+  expect((await connection.answer()).status).toBe(201);
+});
