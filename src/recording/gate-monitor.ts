@@ -45,11 +45,11 @@ const TOO_OLD: readonly DurabilityCheck[] = [
 
 /**
  * Each host is asked by itself, and so is for a commit: nobody's silence keeps another's answer from being heard. It
- * judges by the answers that stand, and a host's stands until the next one, or until it could not be reached.
+ * judges by the answers that stand; a host's stands until its next one, or until it could not be reached.
  *
  * A promotion ends that. When a primary answers whose timeline is newer than any before, what was said before is
- * forgotten: the old primary's last word, for one, who may be silent for good. Whoever promoted has seen to it that the
- * old one acknowledges nothing. Should it answer all the same there are two primaries, and the gate is shut.
+ * forgotten: above all the last word of the old primary, who may be silent for good. Whoever promoted has seen to it that
+ * the old one can acknowledge nothing. Should it answer all the same, there are two primaries, and the gate is shut.
  */
 export class GateMonitor {
   private readonly nodes: readonly { host: string; inquiry: Inquiry<NodeFacts | Error> }[];
@@ -116,7 +116,7 @@ export class GateMonitor {
   private judge(signal?: AbortSignal): void {
     if (signal?.aborted) return;
     this.forgetBeforePromotion();
-    const nodes = this.facts();
+    const nodes = this.nodes.flatMap(({ inquiry }) => factsOf(inquiry) ?? []);
     const primaries = nodes.filter(({ isPrimary }) => isPrimary);
     if (primaries.length === 1) this.attachTo(primaries[0]!.host);
     this.judged = this.awaitsAnswers ? PROMOTED : this.faultsOf(nodes);
@@ -138,7 +138,7 @@ export class GateMonitor {
   private get awaitsAnswers(): boolean {
     const { hurriedPollMs } = this.options;
     return (
-      this.commit.askedAtMs < this.promotedAtMs ||
+      this.commit.askedAtMs <= this.promotedAtMs ||
       this.nodes.some(({ inquiry: { answer, silentMs } }) => answer === undefined && silentMs < hurriedPollMs)
     );
   }
@@ -149,12 +149,6 @@ export class GateMonitor {
       return answer instanceof Error ? [`${host}: ${answer.message}`] : [];
     });
     return [...clusterChecks(nodes, unreachable), this.commit.answer!].filter(({ ok }) => !ok);
-  }
-
-  private facts(): NodeFacts[] {
-    return this.nodes.flatMap(({ inquiry: { answer } }) =>
-      answer === undefined || answer instanceof Error ? [] : [answer],
-    );
   }
 
   private attachTo(host: string): void {
@@ -177,9 +171,13 @@ function isAnswered({ answer }: Inquiry<unknown>): boolean {
   return answer !== undefined && !(answer instanceof Error);
 }
 
+function factsOf({ answer }: Inquiry<NodeFacts | Error>): NodeFacts | undefined {
+  return answer instanceof Error ? undefined : answer;
+}
+
 /** 0 for who is no primary. */
-function timelineOf({ answer }: Inquiry<NodeFacts | Error>): number {
-  return answer === undefined || answer instanceof Error ? 0 : (answer.timeline ?? 0);
+function timelineOf(inquiry: Inquiry<NodeFacts | Error>): number {
+  return factsOf(inquiry)?.timeline ?? 0;
 }
 
 function namesOf(faults: readonly DurabilityCheck[]): string {

@@ -65,6 +65,7 @@ test("once another host is the primary, sessions of the others are cut: a commit
   const asleep = { text: "SELECT pg_sleep(2)" };
   const committing = commitStatement(session, 60_000, () => session.query(asleep));
   cutAllBut(session.host, attached);
+  expect([...attached]).toEqual([session]);
   expect(await opening).toMatchObject({ code: "no_primary" });
   expect(session.usable).toBe(true);
   cutAllBut("another:5432", attached);
