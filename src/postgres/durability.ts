@@ -18,7 +18,7 @@ export const DURABILITY_SETTINGS = `json_build_object(${[
   .map((name) => `'${name}', current_setting('${name}')`)
   .join(", ")})`;
 
-/** A standby that has flushed what was written so long ago confirms commits. */
+/** A standby that has flushed what was written so long ago, or longer, confirms commits. */
 const CONFIRMED_WITHIN_MS = 1_000;
 
 /** What to ask each host of the connection string, again and again. */
@@ -129,7 +129,10 @@ type NodeRow = {
   written_to: string | null;
 };
 
-/** A WAL file's name begins with its timeline. `potential` standbys count from the moment that another one is lost. A slot is streamed through by one process. */
+/**
+ * A WAL file's name begins with its timeline. `potential` standbys count from the moment that another one is lost. A
+ * slot is streamed through by one process.
+ */
 const NODE_FACTS = `
   SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num')::int4 AS server_version_num,
          version() AS version, ${DURABILITY_SETTINGS} AS settings,

@@ -27,7 +27,7 @@ export type Fault = {
 /** The measure of one replaced primary; `performance.now()` of each step. */
 export type Replacement = Failover & {
   diedAtMs: number;
-  /** When the old primary answered again, whoever let it sets this. */
+  /** When the old primary was let answer again: set by the fault that does so. */
   backAtMs: number;
 };
 
