@@ -1,6 +1,7 @@
 /**
  * Runs the faults: real clusters that are loaded, killed, frozen, cut apart and misconfigured, and judged. Exits 1 when
- * a ballot was lost or doubled, when anything else was found, or when a control lost nothing.
+ * a ballot was lost or doubled, when anything else was found, when service was back late after a failover, or when a control
+ * lost nothing.
  */
 import { parseArgs } from "node:util";
 import { FAULTS } from "../test/faults/faults.ts";

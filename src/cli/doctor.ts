@@ -1,7 +1,7 @@
 /** `urna doctor`: is this deployment safe to take votes? */
 import { Command } from "commander";
 import { hostName, hostUrls } from "../postgres/connection-string.ts";
-import { askHosts, clusterFactsReader } from "../postgres/durability.ts";
+import { askHosts, readClusterFacts } from "../postgres/durability.ts";
 import { GateCommit, notConfirmed } from "../postgres/gate-commit.ts";
 import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
@@ -63,7 +63,7 @@ function ledgerOf({ databaseUrl, data }: DoctorFlags): string {
 }
 
 async function examine(databaseUrl: string): Promise<{ checks: DurabilityCheck[]; asked: boolean }> {
-  const { nodes, unreachable } = await clusterFactsReader(databaseUrl, SESSION)();
+  const { nodes, unreachable } = await readClusterFacts(databaseUrl, SESSION);
   const { answers: limits } = await askHosts(databaseUrl, SESSION, readNodeLimits);
   const checks = [
     ...reachableChecks(nodes, unreachable),

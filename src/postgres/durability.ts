@@ -1,6 +1,9 @@
 /** What PostgreSQL says of its own durability, from every node itself. */
 import type { CountingStandby, DurabilitySettings, NodeFacts } from "../recording/durability.ts";
+import type { NodeQuestion } from "../recording/gate-monitor.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
+import { UnavailableError } from "./passing.ts";
 import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
 /** An SQL expression that gives the {@link DurabilitySettings} in force where it runs. */
@@ -15,20 +18,38 @@ export const DURABILITY_SETTINGS = `json_build_object(${[
   .map((name) => `'${name}', current_setting('${name}')`)
   .join(", ")})`;
 
-/** Asks every host of the connection string, again and again; each time those that can't be reached are named. */
-export function clusterFactsReader(connectionString: string, options: SessionOptions) {
-  /** How far the primary's WAL had come when it was last asked. */
-  let writtenTo: string | null = null;
-  return async () => {
-    const { answers, unreachable } = await askHosts(connectionString, options, (session) =>
-      readNodeFacts(session, writtenTo),
-    );
-    writtenTo = answers.find((answer) => answer.writtenTo !== null)?.writtenTo ?? writtenTo;
-    return { nodes: answers.map(({ facts }) => facts), unreachable };
-  };
+/** A standby that has flushed what was written so long ago, or longer, confirms commits. */
+const CONFIRMED_WITHIN_MS = 1_000;
+
+/** What to ask each host of the connection string, again and again. */
+export function nodeQuestions(
+  connectionString: string,
+  options: SessionOptions,
+  clock: Clock,
+): NodeQuestion[] {
+  return hostUrls(connectionString).map((url) => {
+    /** How far the node's WAL had come as a primary, oldest first; of those of long enough ago only the last. */
+    let written: { to: string; atMs: number }[] = [];
+    const ask = async () => {
+      const atMs = clock.steadyMs();
+      const known = written.findLastIndex((position) => atMs - position.atMs >= CONFIRMED_WITHIN_MS);
+      const askNode = (session: Session) => readNodeFacts(session, written[known]?.to ?? null);
+      const { facts, writtenTo } = await askHost(url, options, askNode);
+      written = writtenTo === null ? [] : [...written.slice(Math.max(0, known)), { to: writtenTo, atMs }];
+      return facts;
+    };
+    return { host: hostName(url), ask };
+  });
 }
 
-/** Asks every host the same, connecting and all within `connectTimeoutMs`; the answers are in the hosts' order. */
+/** Asks every node once; those that can't be reached are named, and why. */
+export async function readClusterFacts(connectionString: string, options: SessionOptions) {
+  const ask = (session: Session) => readNodeFacts(session, null);
+  const { answers, unreachable } = await askHosts(connectionString, options, ask);
+  return { nodes: answers.map(({ facts }) => facts), unreachable };
+}
+
+/** Asks every host the same, as {@link askHost} does; the answers are in the hosts' order. */
 export async function askHosts<Answer>(
   connectionString: string,
   options: SessionOptions,
@@ -36,21 +57,34 @@ export async function askHosts<Answer>(
 ): Promise<{ answers: Answer[]; unreachable: string[] }> {
   const unreachable: string[] = [];
   const asked = hostUrls(connectionString).map(async (url) => {
-    const endMs = performance.now() + options.connectTimeoutMs;
     try {
-      const session = await Session.openHost(url, { ...options, asConfigured: true });
-      try {
-        return [await cutAfter(session, Math.max(1, endMs - performance.now()), ask(session))];
-      } finally {
-        session.destroy();
-      }
+      return [await askHost(url, options, ask)];
     } catch (error) {
-      const { message, code } = error as Error & { code?: string };
-      unreachable.push(`${hostName(url)}: ${message || code}`);
+      unreachable.push(`${hostName(url)}: ${(error as Error).message}`);
       return [];
     }
   });
   return { answers: (await Promise.all(asked)).flat(), unreachable };
+}
+
+/** Connecting and all within `connectTimeoutMs`; throws why there is no answer. */
+async function askHost<Answer>(
+  url: string,
+  options: SessionOptions,
+  ask: (session: Session) => Promise<Answer>,
+): Promise<Answer> {
+  const endMs = performance.now() + options.connectTimeoutMs;
+  try {
+    const session = await Session.openHost(url, { ...options, asConfigured: true });
+    try {
+      return await cutAfter(session, Math.max(1, endMs - performance.now()), ask(session));
+    } finally {
+      session.destroy();
+    }
+  } catch (error) {
+    const { message, code } = error as Error & { code?: string };
+    throw new UnavailableError(message || code, { cause: error });
+  }
 }
 
 /** Asks one node; of a primary also which standbys have flushed what was `writtenTo` before, null being nothing. */
@@ -60,6 +94,7 @@ async function readNodeFacts(session: Session, writtenTo: string | null) {
   const facts: NodeFacts = {
     host: session.host,
     isPrimary: !standby,
+    timeline: row!.timeline,
     version: row!.server_version_num,
     platform: /linux/.test(version) ? "linux" : "other",
     settings,
@@ -82,6 +117,7 @@ export function standbyName(conninfo: string): string {
 
 type NodeRow = {
   standby: boolean;
+  timeline: number | null;
   server_version_num: number;
   version: string;
   settings: DurabilitySettings;
@@ -93,7 +129,10 @@ type NodeRow = {
   written_to: string | null;
 };
 
-/** `potential` ones count from the moment that another one is lost. A slot is streamed through by one process. */
+/**
+ * A WAL file's name begins with its timeline. `potential` standbys count from the moment that another one is lost. A
+ * slot is streamed through by one process.
+ */
 const NODE_FACTS = `
   SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num')::int4 AS server_version_num,
          version() AS version, ${DURABILITY_SETTINGS} AS settings,
@@ -109,5 +148,7 @@ const NODE_FACTS = `
           WHERE sync_state <> 'async') AS standbys,
          conninfo, slot_name,
          pg_has_role('pg_read_all_stats', 'USAGE') AS sees_standbys,
-         CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_flush_lsn()::text END AS written_to
+         CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn()::text END AS written_to,
+         CASE WHEN NOT pg_is_in_recovery()
+              THEN ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int4 END AS timeline
   FROM (SELECT) AS node LEFT JOIN pg_stat_wal_receiver ON status = 'streaming'`;

@@ -26,6 +26,8 @@ export type SessionOptions = {
   overrideGate?: boolean;
   /** Where commits that were abandoned are counted; past their bound none begins. */
   abandoned?: AbandonedCommits;
+  /** Sessions that are open or being opened; each takes itself out when it is closed. */
+  attached?: Set<Session>;
   /** Keep the server's own synchronous_commit: for asking what it is, never for acknowledging. */
   asConfigured?: boolean;
 };
@@ -54,11 +56,9 @@ export class Session implements AsyncDisposable {
     client.on("notice", ({ code, message }) => {
       this.warnings.push({ sqlState: code ?? "", message: message ?? "" });
     });
-    const end = () => {
-      this.isClosed = true;
-    };
-    client.on("error", end);
-    client.on("end", end);
+    client.on("error", () => this.closed());
+    client.on("end", () => this.closed());
+    options.attached?.add(this);
   }
 
   get usable(): boolean {
@@ -102,16 +102,21 @@ export class Session implements AsyncDisposable {
 
   /** Cuts the connection at once; whatever is under way fails. Never sends a cancel. */
   destroy(): void {
-    this.isClosed = true;
+    this.closed();
     // The declared types leave the socket out.
     (this.client as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isClosed) return;
-    this.isClosed = true;
+    this.closed();
     const late = () => new UnavailableError("not closed in time");
     await withinTime(this.client.end(), CLOSE_TIMEOUT_MS, late).catch(() => this.destroy());
+  }
+
+  private closed(): void {
+    this.isClosed = true;
+    this.options.attached?.delete(this);
   }
 
   /** Connects to one host, whatever its part in the cluster. */
@@ -182,6 +187,14 @@ export async function cutAfter<T>(session: Session, timeoutMs: number, work: Pro
   } finally {
     clearTimeout(deadline);
   }
+}
+
+/**
+ * Cuts all that are attached to another host, or are being opened to one: a server that is silent would keep each until
+ * its time-out. A commit that is under way has an unknown outcome then, and is resolved as after any lost connection.
+ */
+export function cutAllBut(host: string, attached: ReadonlySet<Session>): void {
+  for (const session of attached) if (session.host !== host) session.destroy();
 }
 
 async function openIfPrimary(url: string, options: SessionOptions): Promise<Session> {

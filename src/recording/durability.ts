@@ -27,6 +27,8 @@ export type CountingStandby = {
 export type NodeFacts = {
   host: string;
   isPrimary: boolean;
+  /** Of the WAL that a primary writes: a promotion begins a new one, with a higher number. Null on a standby. */
+  timeline: number | null;
   /** PostgreSQL's server_version_num: 180004 is 18.4. */
   version: number;
   platform: "linux" | "other";

@@ -3,9 +3,9 @@ import { ContestDirectory } from "../contests/directory.ts";
 import { AbandonedCommits } from "../postgres/abandoned-commits.ts";
 import { PostgresBallotFinder } from "../postgres/ballot-finder.ts";
 import { PostgresContestStore } from "../postgres/contest-store.ts";
-import { clusterFactsReader } from "../postgres/durability.ts";
+import { nodeQuestions } from "../postgres/durability.ts";
 import { GateCommit } from "../postgres/gate-commit.ts";
-import type { SessionOptions } from "../postgres/session.ts";
+import { cutAllBut, type Session, type SessionOptions } from "../postgres/session.ts";
 import { SessionPool } from "../postgres/session-pool.ts";
 import { type DurabilityCheck, describeFaults } from "../recording/durability.ts";
 import { GateMonitor } from "../recording/gate-monitor.ts";
@@ -27,7 +27,9 @@ const LOCK_TIMEOUT_MS = 1_000;
 export const TRANSACTION_TIMEOUT_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const GATE_POLL_MS = 1_000;
-/** Two rounds that find nothing wrong: each may take the 2 s that nodes have to answer, and a commit to be confirmed. */
+/** While something is wrong. Each costs every node a connection for each process, and nobody has service meanwhile. */
+const GATE_HURRIED_POLL_MS = 250;
+/** Two questions that are answered: each may take the 2 s that nodes have to answer, and a commit to be confirmed. */
 const GATE_AGE_MS_MAX = 5_000;
 /** A commit takes milliseconds; a disk that stalls for a checkpoint must not shut the gate. */
 const GATE_COMMIT_TIMEOUT_MS = 2_000;
@@ -51,13 +53,14 @@ export async function openLedger(
   { databaseUrl, roleName, overrideGate, log, metrics }: LedgerOptions,
 ) {
   const abandoned = new AbandonedCommits(ABANDONED_COMMITS_MAX);
-  const gate = openGate(opened, { databaseUrl, log, metrics }, abandoned);
+  const shared = { abandoned, attached: new Set<Session>() };
+  const gate = openGate(opened, { databaseUrl, log, metrics }, shared);
   await startAsking(opened, gate);
   const session: SessionOptions = {
     ...sessionOptions(`urna ${roleName}`),
+    ...shared,
     gateFaults: () => gate.faults,
     overrideGate,
-    abandoned,
   };
   const pool = opened.use(
     new SessionPool({
@@ -90,26 +93,31 @@ export async function openLedger(
 function openGate(
   opened: AsyncDisposableStack,
   { databaseUrl, log, metrics }: Pick<LedgerOptions, "databaseUrl" | "log" | "metrics">,
-  abandoned: AbandonedCommits,
+  shared: { abandoned: AbandonedCommits; attached: Set<Session> },
 ): GateMonitor {
   const commit = opened.use(
     new GateCommit({
       ...sessionOptions("urna gate"),
+      ...shared,
       connectionString: databaseUrl,
       timeoutMs: GATE_COMMIT_TIMEOUT_MS,
-      abandoned,
     }),
   );
   const gate = new GateMonitor(
-    clusterFactsReader(databaseUrl, sessionOptions("urna gate")),
+    nodeQuestions(databaseUrl, sessionOptions("urna gate"), systemClock),
     () => commit.confirm(),
     {
       pollMs: GATE_POLL_MS,
+      hurriedPollMs: GATE_HURRIED_POLL_MS,
       ageMsMax: GATE_AGE_MS_MAX,
       clock: systemClock,
       onChange: (faults) => {
         if (faults.length === 0) log.info("the durability gate is open");
         else log.error(`the durability gate is shut, nothing is acknowledged: ${describeFaults(faults)}`);
+      },
+      onPrimary: (host) => {
+        log.info(`${host} is the primary`);
+        cutAllBut(host, shared.attached);
       },
     },
   );

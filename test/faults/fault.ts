@@ -25,7 +25,11 @@ export type Fault = {
 };
 
 /** The measure of one replaced primary; `performance.now()` of each step. */
-export type Replacement = Failover & { diedAtMs: number };
+export type Replacement = Failover & {
+  diedAtMs: number;
+  /** When the old primary was let answer again: set by the fault that does so. */
+  backAtMs: number;
+};
 
 /** What a fault plays on. */
 export class Stage {
@@ -75,7 +79,7 @@ export class Stage {
   async replacePrimary(diedAtMs: number): Promise<Replacement> {
     const failover = await this.cluster.supervisor.failover();
     this.event(`${failover.to} is primary instead of ${failover.from}`);
-    const replacement = { ...failover, diedAtMs };
+    const replacement = { ...failover, diedAtMs, backAtMs: Number.POSITIVE_INFINITY };
     this.replacements.push(replacement);
     return replacement;
   }

@@ -33,10 +33,11 @@ export const thawedPrimary: Fault = {
     const diedAtMs = performance.now();
     leader.freeze();
     await stage.lasts(random.whole(0, 500));
-    await stage.replacePrimary(diedAtMs);
+    const replacement = await stage.replacePrimary(diedAtMs);
     if (random.chance(0.5)) await voters.acknowledge(30);
     stage.event(`${leader.name} thaws`);
     leader.thaw();
+    replacement.backAtMs = performance.now();
     await stage.lasts(random.whole(0, 2_000));
   },
 };

@@ -31,8 +31,11 @@ export type Played = Evidence & {
   tookMs: number;
   /** The longest time between two acknowledgements. */
   withoutServiceMs: number;
-  /** A primary's death until a standby confirms the new one's commits, and until a ballot is acknowledged. */
-  replacements: { failoverMs: number; withoutServiceMs: number }[];
+  /**
+   * A primary's death until a standby confirms the new one's commits, and how much later a ballot is acknowledged. Not
+   * where the old primary was back before that: two primaries are there until somebody stops one.
+   */
+  replacements: { failoverMs: number; beyondMs: number }[];
 };
 
 /** Throws when the cluster can't be mended: it is of no use any more then. */
@@ -56,7 +59,7 @@ export async function runSeed(cluster: Cluster, fault: Fault, seed: number, fold
     judgement: await judgeContest(cluster, evidence),
     tookMs: performance.now() - startedMs,
     withoutServiceMs: longestGapMs(journal.acknowledgedAtMs),
-    replacements: stage.replacements.map((replacement) => measure(replacement, journal)),
+    replacements: stage.replacements.flatMap((replacement) => measure(replacement, journal)),
   };
 }
 
@@ -92,9 +95,11 @@ function longestGapMs(timesMs: readonly number[]): number {
   return timesMs.reduce((longest, atMs, i) => Math.max(longest, atMs - (timesMs[i - 1] ?? atMs)), 0);
 }
 
-function measure({ diedAtMs, promotedAtMs, confirmedAtMs }: Replacement, { acknowledgedAtMs }: Journal) {
-  const servedAtMs = acknowledgedAtMs.find((atMs) => atMs >= promotedAtMs) ?? Number.POSITIVE_INFINITY;
-  return { failoverMs: confirmedAtMs - diedAtMs, withoutServiceMs: servedAtMs - diedAtMs };
+function measure({ diedAtMs, promotedAtMs, confirmedAtMs, backAtMs }: Replacement, journal: Journal) {
+  const servedAtMs =
+    journal.acknowledgedAtMs.find((atMs) => atMs >= promotedAtMs) ?? Number.POSITIVE_INFINITY;
+  if (servedAtMs > backAtMs) return [];
+  return [{ failoverMs: confirmedAtMs - diedAtMs, beyondMs: Math.max(0, servedAtMs - confirmedAtMs) }];
 }
 
 export function inWords(thrown: unknown): string {

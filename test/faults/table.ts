@@ -1,14 +1,18 @@
 /** The suite's report for people: a line a fault. */
-import { type FaultReport, isGood, lostIn, type SuiteReport } from "./suite.ts";
-
-/** Beyond the failover itself, service must be back within this time of a primary's death. */
-export const BEYOND_FAILOVER_MS_MAX = 2_000;
+import {
+  BEYOND_FAILOVER_MS_MAX,
+  type FaultReport,
+  isGood,
+  lostIn,
+  type SuiteReport,
+  verdictOn,
+} from "./suite.ts";
 
 export type Figures = {
   fault: string;
   control: boolean;
   skipped: string | null;
-  good: boolean;
+  verdict: ReturnType<typeof verdictOn>;
   seeds: number;
   ballots: number;
   acknowledged: number;
@@ -38,7 +42,7 @@ export function figuresOf(report: FaultReport): Figures {
     fault: fault.name,
     control: fault.losesOnPurpose ?? false,
     skipped: impossible,
-    good: seeds.every((seed) => isGood(fault, seed)),
+    verdict: verdictOn(report),
     seeds: seeds.length,
     ballots: sum(({ judgement }) => judgement.ballots),
     acknowledged: sum(({ judgement }) => judgement.acknowledged),
@@ -50,9 +54,7 @@ export function figuresOf(report: FaultReport): Figures {
     errors: seeds.flatMap(({ seed, error }) => (error === null ? [] : [`seed ${seed}: ${error}`])),
     withoutServiceMs: longest(played.map((one) => one.withoutServiceMs)) ?? 0,
     failoverMs: longest(replacements.map(({ failoverMs }) => failoverMs)),
-    beyondFailoverMs: longest(
-      replacements.map(({ failoverMs, withoutServiceMs }) => Math.max(0, withoutServiceMs - failoverMs)),
-    ),
+    beyondFailoverMs: longest(replacements.map(({ beyondMs }) => beyondMs)),
   };
 }
 
@@ -68,14 +70,9 @@ const COLUMNS: [string, (figures: Figures) => string][] = [
   ["other", ({ otherFindings, control }) => `${otherFindings}${control ? "*" : ""}`],
   ["no service ms", ({ withoutServiceMs }) => String(withoutServiceMs)],
   ["failover ms", ({ failoverMs }) => String(failoverMs ?? "–")],
-  ["beyond ms", ({ beyondFailoverMs }) => beyond(beyondFailoverMs)],
-  ["", ({ good, skipped }) => (skipped === null ? (good ? "good" : "BAD") : "SKIPPED")],
+  ["beyond ms", ({ beyondFailoverMs }) => String(beyondFailoverMs ?? "–")],
+  ["", ({ verdict, skipped }) => (skipped === null ? verdict : "SKIPPED")],
 ];
-
-function beyond(ms: number | null): string {
-  if (ms === null) return "–";
-  return `${ms}${ms > BEYOND_FAILOVER_MS_MAX ? "!" : ""}`;
-}
 
 export function renderSuite({ faults, closing, journals }: SuiteReport, clean: boolean): string {
   const figures = faults.map(figuresOf);
@@ -91,7 +88,7 @@ export function renderSuite({ faults, closing, journals }: SuiteReport, clean: b
     ...table,
     "",
     "Times are the longest of all seeds. beyond: without service after a primary's death, less the failover itself;",
-    `! where it is over ${BEYOND_FAILOVER_MS_MAX} ms. * a control: it breaks a rule on purpose, and the judge must see the loss.`,
+    `LATE where it is over ${BEYOND_FAILOVER_MS_MAX} ms. * a control: it breaks a rule on purpose, and the judge must see the loss.`,
     ...figures.flatMap(({ fault, skipped }) => (skipped === null ? [] : [`SKIPPED ${fault}: ${skipped}`])),
     ...figures.flatMap(({ fault, errors }) => errors.map((error) => `${fault}, ${error}`)),
     ...faults.flatMap(findingsOf),

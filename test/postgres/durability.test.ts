@@ -1,12 +1,15 @@
 /** What is asked of every node, on a real cluster. */
 import { expect, test } from "bun:test";
-import { clusterFactsReader } from "../../src/postgres/durability.ts";
+import { startEmbeddedCluster } from "../../src/embedded/cluster.ts";
+import { readClusterFacts } from "../../src/postgres/durability.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { clusterChecks } from "../../src/recording/durability.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { TestFolder, toStandby } from "../embedded/support.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
 const faultsAt = async (connectionString: string) => {
-  const { nodes, unreachable } = await clusterFactsReader(connectionString, TEST_SESSION)();
+  const { nodes, unreachable } = await readClusterFacts(connectionString, TEST_SESSION);
   return clusterChecks(nodes, unreachable).filter(({ ok }) => !ok);
 };
 
@@ -31,4 +34,15 @@ test("what the server is configured to is asked, not what a lane's session sets 
   await admin.command(`ALTER DATABASE ${name} SET synchronous_commit = 'local'`);
   const [fault] = await faultsAt(database);
   expect(fault).toMatchObject({ check: expect.stringContaining("synchronous_commit"), found: "local" });
+});
+
+test("a standby that was promoted writes a newer timeline than the old primary, from its first answer on", async () => {
+  await using folder = new TestFolder();
+  await using cluster = await startEmbeddedCluster({ folder: folder.data, log: createLog("text", "silent") });
+  const timelines = async () =>
+    (await readClusterFacts(cluster.connectionString, TEST_SESSION)).nodes.map(({ timeline }) => timeline);
+  expect(await timelines()).toEqual([1, null]);
+  await using standby = await toStandby(cluster);
+  await standby.query("SELECT pg_promote()");
+  expect(await timelines()).toEqual([1, 2]);
 });

@@ -1,8 +1,10 @@
 /** Which node a session is opened to, and what is left of an attempt that failed. */
 import { expect, test } from "bun:test";
+import { createServer, type Socket } from "node:net";
 import { startEmbeddedCluster } from "../../src/embedded/cluster.ts";
 import { hostUrls } from "../../src/postgres/connection-string.ts";
-import { Session } from "../../src/postgres/session.ts";
+import { commitStatement } from "../../src/postgres/durable-commit.ts";
+import { cutAllBut, Session } from "../../src/postgres/session.ts";
 import { createLog } from "../../src/runtime/log.ts";
 import { TestFolder } from "../embedded/support.ts";
 import { eventually } from "../support/eventually.ts";
@@ -33,4 +35,40 @@ test("a server that does not say whether it is a primary is left again", async (
     const sessions = await admin.query({ text: "SELECT FROM pg_stat_activity WHERE usename = 'untold'" });
     return sessions.length === 0;
   });
+});
+
+/** A host that accepts connections and says nothing. */
+async function silentHost() {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => sockets.push(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return {
+    url: `postgres://nobody@127.0.0.1:${port}/none`,
+    get callers() {
+      return sockets.length;
+    },
+    [Symbol.dispose]: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+test("once another host is the primary, sessions of the others are cut: a commit's outcome is unknown then", async () => {
+  using silent = await silentHost();
+  const attached = new Set<Session>();
+  const options = { ...TEST_SESSION, connectTimeoutMs: 60_000, attached };
+  await using session = await Session.openPrimary(await freshDatabase(), options);
+  const opening = Session.openPrimary(silent.url, options).catch((error) => error);
+  await eventually("it is being connected to", () => silent.callers === 1);
+  const asleep = { text: "SELECT pg_sleep(2)" };
+  const committing = commitStatement(session, 60_000, () => session.query(asleep));
+  cutAllBut(session.host, attached);
+  expect([...attached]).toEqual([session]);
+  expect(await opening).toMatchObject({ code: "no_primary" });
+  expect(session.usable).toBe(true);
+  cutAllBut("another:5432", attached);
+  expect(await committing).toMatchObject({ outcome: "unknown" });
+  expect(attached.size).toBe(0);
 });

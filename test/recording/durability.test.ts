@@ -17,6 +17,7 @@ const SAFE: DurabilitySettings = {
 const PRIMARY: NodeFacts = {
   host: "a:5432",
   isPrimary: true,
+  timeline: 1,
   version: 180_004,
   platform: "linux",
   settings: SAFE,
@@ -26,7 +27,7 @@ const PRIMARY: NodeFacts = {
   seesStandbys: true,
 };
 const STANDBY: NodeFacts = {
-  ...{ ...PRIMARY, host: "b:5432", isPrimary: false, standbys: [] },
+  ...{ ...PRIMARY, host: "b:5432", isPrimary: false, timeline: null, standbys: [] },
   follows: { name: "b", slot: null },
 };
 

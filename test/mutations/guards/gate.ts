@@ -5,6 +5,7 @@ import type { Guard } from "../guard.ts";
 const UNREPLICATED = "test/postgres/unreplicated.test.ts";
 const LANES = "test/properties/lanes.test.ts";
 const JUDGEMENT = "test/recording/durability.test.ts";
+const MONITOR = "test/recording/gate-monitor.test.ts";
 
 export const GATE: Guard[] = [
   {
@@ -119,7 +120,7 @@ export const GATE: Guard[] = [
     file: "src/recording/gate-monitor.ts",
     text: "return this.judged.length === 0 && this.ageMs > this.options.ageMsMax ? TOO_OLD : this.judged;",
     becomes: "return this.judged;",
-    noticedBy: ["test/recording/gate-monitor.test.ts", "answers that are too old shut it"],
+    noticedBy: [MONITOR, "answers that are too old shut it"],
   },
   {
     name: "gate-before-the-first-answer",
@@ -127,15 +128,63 @@ export const GATE: Guard[] = [
     file: "src/recording/gate-monitor.ts",
     text: "private judged = NOT_ASKED;",
     becomes: "private judged: readonly DurabilityCheck[] = [];",
-    noticedBy: ["test/recording/gate-monitor.test.ts", "it is shut until all was asked once"],
+    noticedBy: [MONITOR, "it is shut until all was asked once"],
   },
   {
     name: "gate-commits",
     without: "a commit that no standby confirms shuts the gate",
     file: "src/recording/gate-monitor.ts",
-    text: "[...clusterChecks(nodes, unreachable), confirmed]",
-    becomes: "[...clusterChecks(nodes, unreachable), ...(confirmed.ok ? [confirmed] : [])]",
-    noticedBy: ["test/recording/gate-monitor.test.ts", "a commit that no standby confirms shuts it"],
+    text: "[...clusterChecks(nodes, unreachable), this.commit.answer!]",
+    becomes: "clusterChecks(nodes, unreachable)",
+    noticedBy: [MONITOR, "a commit that no standby confirms shuts it"],
+  },
+  {
+    name: "commit-since-the-promotion",
+    without: "after a promotion another commit must be confirmed",
+    file: "src/recording/gate-monitor.ts",
+    text: "this.commit.askedAtMs <= this.promotedAtMs ||",
+    becomes: "",
+    noticedBy: [MONITOR, "a commit that was confirmed before a promotion"],
+  },
+  {
+    name: "asked-since-the-promotion",
+    without: "after a promotion all others are asked again",
+    file: "src/recording/gate-monitor.ts",
+    text: "if (timelineOf(inquiry) < newest) inquiry.forget();",
+    becomes: "if (timelineOf(inquiry) % newest > 0) inquiry.forget();",
+    noticedBy: [MONITOR, "who was asked before a promotion is asked again"],
+  },
+  {
+    name: "old-primary-may-answer",
+    without: "after a promotion the old primary has the time to answer",
+    file: "src/recording/gate-monitor.ts",
+    text: "answer === undefined && silentMs < hurriedPollMs",
+    becomes: "answer === undefined && silentMs < 0",
+    noticedBy: [MONITOR, "before the old primary had the time to answer"],
+  },
+  {
+    name: "promoted-once",
+    without: "an old primary that answers after the promotion is not forgotten again",
+    file: "src/recording/gate-monitor.ts",
+    text: "if (newest <= this.timeline) return;",
+    becomes: "if (newest < this.timeline) return;",
+    noticedBy: [MONITOR, "an old primary that is slow to answer"],
+  },
+  {
+    name: "confirms-within-a-second",
+    without: "a standby that lags by less than a second confirms, however often it is asked",
+    file: "src/postgres/durability.ts",
+    text: "atMs - position.atMs >= CONFIRMED_WITHIN_MS",
+    becomes: "atMs >= position.atMs",
+    noticedBy: ["test/postgres/gate.test.ts", "a second standby must be named too"],
+  },
+  {
+    name: "others-are-cut",
+    without: "sessions of other hosts than the primary are cut",
+    file: "src/postgres/session.ts",
+    text: "if (session.host !== host) session.destroy();",
+    becomes: "if (session.host === null) session.destroy();",
+    noticedBy: ["test/postgres/session.test.ts", "sessions of the others are cut"],
   },
   {
     name: "gate-commit-warnings",
