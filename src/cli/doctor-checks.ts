@@ -4,9 +4,9 @@ import type { DurabilityCheck, NodeFacts } from "../recording/durability.ts";
 import { connectionsMax } from "../roles/connections.ts";
 import { CLOCKS_DIFFER_MS_MAX } from "../roles/ledger.ts";
 
-/** Where none runs yet: one of each role, the gateway with its lanes by default. */
+/** Where none runs yet: one of each role, the gateway with its lane. */
 const PROCESSES_EXPECTED = 3;
-const LANES_EXPECTED = 2;
+const LANES_EXPECTED = 1;
 
 export function reachableChecks(
   nodes: readonly NodeFacts[],

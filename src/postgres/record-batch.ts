@@ -102,13 +102,12 @@ const RECORD_BATCH = {
                                     ORDER BY contest_uuid, option), '') AS bytes
       FROM counts
     ), content AS (
-      SELECT coalesce(string_agg(leaf, '' ORDER BY index) FILTER (WHERE inserted.index IS NOT NULL), '') AS leaves
-      FROM offered LEFT JOIN inserted USING (index)
-    ), bitmap AS (
-      SELECT coalesce(string_agg(set_byte('\\x00', 0, bits), '' ORDER BY byte), '') AS places
+      SELECT coalesce(string_agg(set_byte('\\x00', 0, bits), '' ORDER BY byte), '') AS places,
+             coalesce(string_agg(leaves, '' ORDER BY byte), '') AS leaves
       FROM (
         SELECT offered.index / 8 AS byte,
-               sum(CASE WHEN inserted.index IS NULL THEN 0 ELSE 1 << (index % 8) END)::int4 AS bits
+               sum(CASE WHEN inserted.index IS NULL THEN 0 ELSE 1 << (index % 8) END)::int4 AS bits,
+               string_agg(leaf, '' ORDER BY index) FILTER (WHERE inserted.index IS NOT NULL) AS leaves
         FROM offered LEFT JOIN inserted USING (index) GROUP BY byte
       ) AS bytes
     ), block AS (
@@ -117,7 +116,7 @@ const RECORD_BATCH = {
              sha256('\\x02'::bytea || convert_to('urna/block/v1', 'UTF8') || head_hash
                     || int8send(stream_id) || int8send($3) || uuid_send($5) || int8send($6)
                     || set_byte('\\x00', 0, $7::int4) || int4send(length(places)) || places || bytes || leaves)
-      FROM place, tally, tally_bytes, content, bitmap
+      FROM place, tally, tally_bytes, content
       RETURNING places, hash
     ), advanced AS (
       UPDATE streams SET next_seq = $3 + 1, head_hash = block.hash FROM block WHERE stream_id = $1

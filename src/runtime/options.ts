@@ -74,7 +74,7 @@ export const OPTIONS = {
       .argParser(wholeNumber(0, 600_000)),
   lanes: () =>
     option("--lanes <number>", "URNA_LANES", "batches in flight at once; each has a connection and a stream")
-      .default(2)
+      .default(1)
       .argParser(wholeNumber(1, 64)),
   batchBallotsMax: () =>
     option(
@@ -82,7 +82,7 @@ export const OPTIONS = {
       "URNA_BATCH_BALLOTS_MAX",
       "ballots in a batch; so many may wait for a lane's next one, and further ones are refused at once",
     )
-      .default(2_000)
+      .default(4_000)
       .argParser(wholeNumber(1, 10_000)),
   logFormat: (fallback: string) =>
     option("--log-format <format>", "URNA_LOG_FORMAT", "how log lines look")

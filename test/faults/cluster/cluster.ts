@@ -106,7 +106,8 @@ async function openRole({ folder, password, secretsFile, adminToken }: Site, net
     URNA_SECRETS_FILE: secretsFile,
     URNA_ADMIN_TOKEN: adminToken,
     URNA_DEADLINE_MS: String(DEADLINE_MS),
-    // Few, so that a crowd fills the lanes of a ledger that stalls.
+    // More than by default, so that they overlap; small ones, so that a crowd fills them while the ledger stalls.
+    URNA_LANES: "2",
     URNA_BATCH_BALLOTS_MAX: "100",
   };
   return new Role({ name, role: ROLES[name]!, port: await freePort(), folder, environment });
