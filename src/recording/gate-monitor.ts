@@ -55,6 +55,8 @@ export class GateMonitor {
   private readonly nodes: readonly { host: string; inquiry: Inquiry<NodeFacts | Error> }[];
   private readonly commit: Inquiry<DurabilityCheck>;
   private judged = NOT_ASKED;
+  /** When the question was put whose answer is the oldest that was judged by; none is older before the first. */
+  private oldestAskedAtMs = Number.POSITIVE_INFINITY;
   /** The newest that a primary has named, 0 before the first; and since when it is known, where another was before. */
   private timeline = 0;
   private promotedAtMs = Number.NEGATIVE_INFINITY;
@@ -82,8 +84,7 @@ export class GateMonitor {
 
   /** How old the oldest answer is that {@link faults} goes by. */
   get ageMs(): number {
-    const nowMs = this.options.clock.steadyMs();
-    return Math.max(0, ...this.inquiries.filter(isAnswered).map(({ askedAtMs }) => nowMs - askedAtMs));
+    return Math.max(0, this.options.clock.steadyMs() - this.oldestAskedAtMs);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -120,6 +121,7 @@ export class GateMonitor {
     const primaries = nodes.filter(({ isPrimary }) => isPrimary);
     if (primaries.length === 1) this.attachTo(primaries[0]!.host);
     this.judged = this.awaitsAnswers ? PROMOTED : this.faultsOf(nodes);
+    this.oldestAskedAtMs = Math.min(...this.inquiries.filter(isAnswered).map(({ askedAtMs }) => askedAtMs));
     this.tell();
   }
 
