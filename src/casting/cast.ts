@@ -62,8 +62,7 @@ export class Casting {
       body = problemOrThrow(error);
     }
     const arrival = this.arrival();
-    const known = this.parts.directory.get(contestId) ?? (await this.fresh(contestId, arrival));
-    const contest = ofElection(known, voter);
+    const contest = ofElection(this.known(contestId) ?? (await this.fresh(contestId, arrival)), voter);
     if (body instanceof Problem) throw body;
     const request = parseBallot(contest, body);
     this.admit(voter);
@@ -76,8 +75,7 @@ export class Casting {
   async find(token: string | null, contestId: string): Promise<CastResult> {
     const voter = this.voter(token);
     const arrival = this.arrival();
-    const known = this.parts.directory.get(contestId) ?? (await this.fresh(contestId, arrival));
-    const contest = ofElection(known, voter);
+    const contest = ofElection(this.known(contestId) ?? (await this.fresh(contestId, arrival)), voter);
     this.admit(voter);
     this.refuseExpiredOnceFinal(contest, voter);
     const found = await this.lookUp(contest, voter, arrival);
@@ -111,6 +109,10 @@ export class Casting {
 
   private refuseExpiredOnceFinal(contest: Contest, voter: Voter): void {
     if (voter.hasExpired && contestStateAt(contest, this.parts.clock.now()) === "final") throw expired();
+  }
+
+  private known(contestId: string): Contest | undefined {
+    return this.parts.directory.get(contestId);
   }
 
   private async fresh(contestId: string, arrival: Arrival): Promise<Contest> {

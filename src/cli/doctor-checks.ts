@@ -3,10 +3,10 @@ import type { NodeLimits } from "../postgres/node-limits.ts";
 import type { DurabilityCheck, NodeFacts } from "../recording/durability.ts";
 import { connectionsMax } from "../roles/connections.ts";
 import { CLOCKS_DIFFER_MS_MAX } from "../roles/ledger.ts";
+import { LANES_BY_DEFAULT } from "../runtime/options.ts";
 
-/** Where none runs yet: one of each role, the gateway with its lane. */
+/** Where none runs yet: one of each role. */
 const PROCESSES_EXPECTED = 3;
-const LANES_EXPECTED = 1;
 
 export function reachableChecks(
   nodes: readonly NodeFacts[],
@@ -47,7 +47,7 @@ export function clockCheck({ host, clockAheadMs, clockDoubtMs }: NodeLimits): Du
 export function connectionChecks(limits: readonly NodeLimits[]): DurabilityCheck[] {
   const primary = limits.find(({ isPrimary }) => isPrimary);
   const processes = primary?.processes || PROCESSES_EXPECTED;
-  const lanes = Math.max(primary?.lanes ?? 0, LANES_EXPECTED);
+  const lanes = Math.max(primary?.lanes ?? 0, LANES_BY_DEFAULT);
   const needed = connectionsMax(processes, lanes);
   return limits.map(({ host, connections }) => ({
     check: `${host} max_connections`,

@@ -31,10 +31,12 @@ export function nodeQuestions(
     /** How far the node's WAL had come as a primary, oldest first; of those of long enough ago only the last. */
     let written: { to: string; atMs: number }[] = [];
     const ask = async () => {
-      const atMs = clock.steadyMs();
-      const known = written.findLastIndex((position) => atMs - position.atMs >= CONFIRMED_WITHIN_MS);
+      const askedAtMs = clock.steadyMs();
+      const known = written.findLastIndex(({ atMs }) => askedAtMs - atMs >= CONFIRMED_WITHIN_MS);
       const askNode = (session: Session) => readNodeFacts(session, written[known]?.to ?? null);
       const { facts, writtenTo } = await askHost(url, options, askNode);
+      // By now, and not when it was asked: it may have been written since.
+      const atMs = clock.steadyMs();
       written = writtenTo === null ? [] : [...written.slice(Math.max(0, known)), { to: writtenTo, atMs }];
       return facts;
     };

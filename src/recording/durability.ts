@@ -143,27 +143,46 @@ function connectedCheck({ standbys, seesStandbys }: NodeFacts): DurabilityCheck 
   };
 }
 
-/** Whether a cluster may acknowledge: one primary answers, nothing is wrong with any node, and all that count were asked. */
+/**
+ * Whether a cluster may acknowledge: one primary answers, nothing is wrong with any node, and all that count were asked.
+ * A primary must not be of an older timeline than `newestTimeline`, which is known of it.
+ */
 export function clusterChecks(
   nodes: readonly NodeFacts[],
   unreachable: readonly string[],
+  newestTimeline = 0,
 ): DurabilityCheck[] {
   const primaries = nodes.filter(({ isPrimary }) => isPrimary);
   return [
-    {
-      check: "one primary",
-      ok: primaries.length === 1,
-      found: primaries.map(({ host }) => host).join(", ") || `(none) ${unreachable.join("; ")}`.trim(),
-      mend:
-        primaries.length > 1
-          ? "two primaries: stop the older one at once, then rebuild it as a standby"
-          : "start PostgreSQL, or promote a standby",
-    },
+    onePrimary(primaries, unreachable, newestTimeline),
     ...nodes.flatMap((node) =>
       nodeChecks(node).map((check) => ({ ...check, check: `${node.host} ${check.check}` })),
     ),
     ...(primaries.length === 1 ? askedChecks(primaries[0]!, nodes, unreachable) : []),
   ];
+}
+
+function onePrimary(
+  primaries: readonly NodeFacts[],
+  unreachable: readonly string[],
+  newestTimeline: number,
+): DurabilityCheck {
+  const check = "one primary";
+  const [primary, ...others] = primaries;
+  if (primary === undefined) {
+    const found = `(none) ${unreachable.join("; ")}`.trim();
+    return { check, ok: false, found, mend: "start PostgreSQL, or promote a standby" };
+  }
+  if (others.length > 0) {
+    const found = primaries.map(({ host }) => host).join(", ");
+    const mend = "two primaries: stop the older one at once, then rebuild it as a standby";
+    return { check, ok: false, found, mend };
+  }
+  const ok = primary.timeline! >= newestTimeline;
+  const found = ok ? primary.host : `${primary.host}, which another primary has replaced`;
+  const mend =
+    "stop it and start the one that was promoted; if that is lost for good, restart Urna to go on without it";
+  return { check, ok, found, mend };
 }
 
 /**

@@ -118,8 +118,7 @@ export class GateMonitor {
     if (signal?.aborted) return;
     this.forgetBeforePromotion();
     const nodes = this.nodes.flatMap(({ inquiry }) => factsOf(inquiry) ?? []);
-    const primaries = nodes.filter(({ isPrimary }) => isPrimary);
-    if (primaries.length === 1) this.attachTo(primaries[0]!.host);
+    this.attachTo(nodes.filter(({ isPrimary }) => isPrimary));
     this.judged = this.awaitsAnswers ? PROMOTED : this.faultsOf(nodes);
     this.oldestAskedAtMs = Math.min(...this.inquiries.filter(isAnswered).map(({ askedAtMs }) => askedAtMs));
     this.tell();
@@ -150,13 +149,17 @@ export class GateMonitor {
       if (answer === undefined) return [`${host}: no answer yet`];
       return answer instanceof Error ? [`${host}: ${answer.message}`] : [];
     });
-    return [...clusterChecks(nodes, unreachable), this.commit.answer!].filter(({ ok }) => !ok);
+    return [...clusterChecks(nodes, unreachable, this.timeline), this.commit.answer!].filter(({ ok }) => !ok);
   }
 
-  private attachTo(host: string): void {
-    if (this.primary === host) return;
-    this.primary = host;
-    this.options.onPrimary(host);
+  private attachTo(primaries: readonly NodeFacts[]): void {
+    // While there were two, sessions may have been opened to either: whichever is left is one to attach to anew.
+    if (primaries.length > 1) this.primary = undefined;
+    const [primary] = primaries;
+    if (primaries.length !== 1 || primary!.timeline! < this.timeline || primary!.host === this.primary)
+      return;
+    this.primary = primary!.host;
+    this.options.onPrimary(this.primary);
   }
 
   private tell(): void {

@@ -66,6 +66,8 @@ export class Lane {
   private mayBeRecorded = false;
   private head: StreamHead | undefined;
   private accepting = true;
+  /** Settles when the voters of the last batch that was recorded have been told. */
+  private telling: Promise<void> = Promise.resolve();
   private wake: () => void = () => undefined;
 
   constructor(
@@ -123,7 +125,7 @@ export class Lane {
       }
     } finally {
       running = false;
-      await sweeping;
+      await Promise.all([sweeping, this.telling]);
     }
   }
 
@@ -195,13 +197,18 @@ export class Lane {
 
   private settleRecorded(batch: Batch, ballots: readonly RecordedBallot[], head: StreamHead): void {
     const { streamId, nextSeq } = this.head!;
-    for (const { ballot, place, request, settle } of this.inFlight) {
+    const verdicts = this.inFlight.map(({ ballot, place, request }): Verdict => {
       const row = ballots[place];
       if (row === undefined) throw new Error(`recorded, but without a row for ${ballotKey(ballot)}`);
       // Followers of the representative are decided against the row, as any later retry is.
       const isNew = row.streamId === streamId && row.seq === nextSeq && batch.ballots[place] === ballot;
-      settle(isNew ? { verdict: "recorded", ballot: row } : verdictOnRow(request, row));
-    }
+      return isNew ? { verdict: "recorded", ballot: row } : verdictOnRow(request, row);
+    });
+    const recorded = this.inFlight;
+    // The next batch goes first: the ledger has work while these voters' answers are written.
+    this.telling = this.options.clock.nextTurn().then(() => {
+      for (let i = 0; i < recorded.length; i++) recorded[i]!.settle(verdicts[i]!);
+    });
     this.inFlight = [];
     this.mayBeRecorded = false;
     this.head = head;

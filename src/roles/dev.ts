@@ -43,10 +43,8 @@ export async function runDev(config: DevConfig): Promise<void> {
   const ledger = await openLedger(opened, { databaseUrl, roleName: "dev", overrideGate, log, metrics });
   const secrets = await openSecrets(data, ledger.store, log);
   const adminToken = config.adminToken ?? keptAdminToken(data);
-  const gateway = openGateway(opened, ledger, {
-    ...{ ...secrets, lanes, batchBallotsMax, deadlineMs },
-    ...{ log, metrics },
-  });
+  const casting = { lanes, batchBallotsMax, deadlineMs };
+  const gateway = openGateway(opened, ledger, { ...secrets, ...casting, log, metrics });
   const admin = openAdmin(ledger, { secrets, adminToken, drainMs: config.drainMs, log });
   const results = openResults(opened, ledger, { log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));

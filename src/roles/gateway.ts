@@ -29,6 +29,8 @@ export type GatewayOptions = {
 
 /** Above the sessions' lock timeout, so that waiting for a lock is known not to be a commit. */
 const ATTEMPT_TIMEOUT_MS = 3_000;
+/** Far above what an honest voter's retries come to; and so few that a handful of tokens can't fill a lane. */
+const VOTER_BOUND = { requestsMax: 200, windowMs: 10_000 };
 const SEAL_POLL_MS = 200;
 const SEAL_WAITING_MAX = 20_000;
 const LISTED_CONTESTS_MAX = 100;
@@ -38,7 +40,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const { log, metrics } = options;
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
   gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
-  const limiter = new VoterLimiter({ requestsMax: 2_000, windowMs: 10_000, steadyMs: clock.steadyMs });
+  const limiter = new VoterLimiter({ ...VOTER_BOUND, steadyMs: clock.steadyMs });
   const { directory, finder, store } = ledger;
   const list = new ContestList(store, {
     lifetimeMs: DIRECTORY_LIFETIME_MS,

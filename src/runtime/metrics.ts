@@ -27,7 +27,7 @@ export function createMetrics() {
     batchBallots: new Histogram({
       name: "urna_batch_ballots",
       help: "Ballots in a recorded batch",
-      buckets: [1, 10, 50, 100, 250, 500, 1_000, 2_000],
+      buckets: [1, 10, 50, 100, 250, 500, 1_000, 2_000, 4_000, 10_000],
       registers,
     }),
   };

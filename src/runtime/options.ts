@@ -12,6 +12,9 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 /** Not commander's InvalidArgumentError: that one's message quotes what was given. */
 export class InvalidSecretError extends Error {}
 
+/** docs/decisions/0013-one-lane.md */
+export const LANES_BY_DEFAULT = 1;
+
 const ADMIN_TOKEN_CHARACTERS_MIN = 16;
 
 /** A bearer token (RFC 6750, section 2.1) that nobody guesses; with a space in it no request could ever show it. */
@@ -74,7 +77,7 @@ export const OPTIONS = {
       .argParser(wholeNumber(0, 600_000)),
   lanes: () =>
     option("--lanes <number>", "URNA_LANES", "batches in flight at once; each has a connection and a stream")
-      .default(1)
+      .default(LANES_BY_DEFAULT)
       .argParser(wholeNumber(1, 64)),
   batchBallotsMax: () =>
     option(

@@ -8,7 +8,7 @@ import type { Fault } from "./fault.ts";
 import { recount } from "./judge/evidence.ts";
 import { inWords, judgeContest, type Played, runSeed } from "./run-seed.ts";
 
-/** Beyond the failover itself, service must be back within this time of a primary's death. */
+/** Service must be back within this time of the end of a failover. */
 export const BEYOND_FAILOVER_MS_MAX = 2_000;
 
 export type SeedReport = { seed: number; error: string | null; played: Played | null };

@@ -281,7 +281,28 @@ test("who was asked before a promotion is asked again", () => {
   watched.expectNeverOpen();
 });
 
-test("a primary of an older timeline than is known promotes nothing: both are there until one can't be reached", () => {
+test("a primary that a promotion has replaced is not gone back to, though it alone answers", () => {
+  const watched = promoted(({ nodes }) => nodes.delete("a"));
+  watched.until(() => watched.isOpen);
+  watched.nodes.delete("b");
+  watched.nodes.set("a", primary("a", 1, "c"));
+  watched.until(() => watched.found.includes("a, which another primary has replaced"));
+  watched.expectNeverOpen();
+  expect(watched.primary).toBe("b");
+});
+
+test("after there were two primaries, the one that is left is attached to anew", () => {
+  const watched = promoted(({ nodes }) => nodes.delete("a"));
+  watched.until(() => watched.isOpen);
+  watched.nodes.set("a", primary("a", 1, "c"));
+  watched.until(() => watched.found.includes("a, b"));
+  watched.primary = "";
+  watched.nodes.delete("a");
+  watched.until(() => watched.isOpen);
+  expect(watched.primary).toBe("b");
+});
+
+test("a primary whose timeline is not newer promotes nothing: both are there until one can't be reached", () => {
   const watched = Watched.opened();
   watched.nodes.set("b", primary("b", 1, "c"));
   watched.falls("a");

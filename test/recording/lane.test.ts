@@ -86,6 +86,18 @@ test("a batch of unknown outcome keeps its place until it is known, however its 
   expect(stage.ledger.ballots.size).toBe(1);
 });
 
+test("the next batch is on its way before the voters of the last one are told", () => {
+  using stage = new Stage(OPENED);
+  let attemptsWhenTold = 0;
+  const told = stage.cast(ballot(1, 1)).then(() => {
+    attemptsWhenTold = stage.writer.attempts;
+  });
+  stage.clock.run(() => stage.writer.attempts === 1);
+  void stage.cast(ballot(2, 1));
+  stage.clock.settle(told);
+  expect(attemptsWhenTold).toBe(2);
+});
+
 test("while the ledger is shut a ballot is refused at once", () => {
   using stage = new Stage([], { isShut: () => true });
   expect(stage.told(ballot(1, 1))).toMatchObject({ verdict: "not_recorded" });

@@ -13,5 +13,6 @@ export function handClock(nowMs = 1_000): HandClock {
       return this.nowMs;
     },
     pause: systemClock.pause,
+    nextTurn: systemClock.nextTurn,
   };
 }

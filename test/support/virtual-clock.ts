@@ -32,6 +32,10 @@ export class VirtualClock implements Clock {
     });
   }
 
+  nextTurn(): Promise<void> {
+    return this.pause(0);
+  }
+
   after(ms: number, happen: () => void): void {
     const atMs = this.elapsedMs + ms;
     let place = this.events.length;

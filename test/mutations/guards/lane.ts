@@ -132,8 +132,8 @@ export const LANE: Guard[] = [
     name: "row-not-representative",
     without: "followers of a representative are decided against the row",
     file: "src/recording/lane.ts",
-    text: "verdictOnRow(request, row));\n    }\n    this.inFlight = [];",
-    becomes: "verdictOnRow(request, { ...row, ...batch.ballots[place]! }));\n    }\n    this.inFlight = [];",
+    text: "verdictOnRow(request, row);\n    });",
+    becomes: "verdictOnRow(request, { ...row, ...batch.ballots[place]! });\n    });",
     noticedBy: ["test/recording/lane.test.ts", "a retry in the same batch as a new ballot"],
   },
   {
