@@ -29,8 +29,8 @@ export type GatewayOptions = {
 
 /** Above the sessions' lock timeout, so that waiting for a lock is known not to be a commit. */
 const ATTEMPT_TIMEOUT_MS = 3_000;
-/** Far above what an honest voter's retries come to; and so few that a handful of tokens can't fill a lane. */
-const VOTER_BOUND = { requestsMax: 200, windowMs: 10_000 };
+/** A thousand copies of one ballot at once are still answered with its receipt. */
+const VOTER_BOUND = { requestsMax: 2_000, windowMs: 10_000 };
 const SEAL_POLL_MS = 200;
 const SEAL_WAITING_MAX = 20_000;
 const LISTED_CONTESTS_MAX = 100;
