@@ -1,9 +1,7 @@
 /** Verifies a receipt: does it open its leaf, and is that leaf at the place in the ledger that it names? */
 import { isUuid } from "../election/public-id.ts";
 import type { Receipt } from "../election/receipt.ts";
-import { encodeSelections } from "../election/selections.ts";
-import { ballotLeaf, LEAF_BYTES, NONCE_BYTES } from "../ledger/leaf.ts";
-import { uuidToBytes } from "../ledger/uuid.ts";
+import { LEAF_BYTES, NONCE_BYTES, receiptLeaf } from "../ledger/leaf.ts";
 
 /** Where a ballot is in the ledger. */
 export type LeafPlace = { streamId: number; seq: number; index: number };
@@ -21,19 +19,14 @@ export type Verification = { status: "recorded" } | { status: "unknown_receipt";
 
 /** Throws only when the source can't know. */
 export async function verifyReceipt(receipt: Receipt, source: ReceiptSource): Promise<Verification> {
-  const leaf = ballotLeaf(
-    uuidToBytes(receipt.contest),
-    encodeSelections(receipt.selections),
-    Buffer.from(receipt.nonce, "base64url"),
-  );
-  if (leaf.toString("base64url") !== receipt.leaf) {
+  if (receiptLeaf(receipt.contest, receipt.selections, receipt.nonce) !== receipt.leaf) {
     return unknown("the contest, selections and nonce do not open the receipt's leaf");
   }
   const { stream: streamId, seq, index } = receipt;
   const found = await source.find({ streamId, seq, index });
   if (found === null) return unknown("there is no such block");
   if (found.leaf === null) return unknown("the block recorded no ballot at this index");
-  if (!found.leaf.equals(leaf)) return unknown("another ballot is at this place");
+  if (found.leaf.toString("base64url") !== receipt.leaf) return unknown("another ballot is at this place");
   if (found.recordedAtMs !== Date.parse(receipt.recordedAt)) {
     return unknown("the block was recorded at another time");
   }

@@ -2,7 +2,7 @@
 import type { ContestDirectory } from "../contests/directory.ts";
 import { originsAllowedBy } from "../contests/routes.ts";
 import type { Receipt } from "../election/receipt.ts";
-import { type AllowedOrigins, preflight, withCors } from "../http/cors.ts";
+import { preflight, withCors } from "../http/cors.ts";
 import { type BodyBounds, bearerToken, readJsonBody } from "../http/request.ts";
 import { failure, json, problem } from "../http/respond.ts";
 import type { Handler, Route } from "../http/server.ts";
@@ -48,13 +48,10 @@ export function castingRoutes(
     recordedResponse(await casting.find(bearerToken(request), contest));
 
   const allowedOrigins = originsAllowedBy(directory);
-  /** Nor is the ledger asked for a refusal: a contest that nobody has asked for yet has no headers meanwhile. */
-  const originsWhenCasting: AllowedOrigins = async (id) =>
-    isFull() ? (directory.lastKnown(id)?.allowedOrigins ?? []) : allowedOrigins(id);
   const ballots = "/v1/contests/:contest/ballots";
   const ballot = "/v1/contests/:contest/ballot";
   return [
-    withCors({ method: "POST", path: ballots, handle: cast }, originsWhenCasting),
+    withCors({ method: "POST", path: ballots, handle: cast }, allowedOrigins),
     preflight(ballots, "POST", allowedOrigins),
     withCors({ method: "GET", path: ballot, handle: find }, allowedOrigins),
     preflight(ballot, "GET", allowedOrigins),

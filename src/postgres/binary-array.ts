@@ -3,6 +3,8 @@
  * says of thousands of ballots. As text they are longer, and both sides spend more on them.
  */
 
+import { UUID_BYTES } from "../ledger/uuid.ts";
+
 /** How one type's elements are written. */
 export type ElementType<T> = {
   /** PostgreSQL's own number of the type (pg_type.dat). */
@@ -20,14 +22,14 @@ export const INT4: ElementType<number> = {
 /** Of a uuid's 32 hexadecimal digits. */
 export const UUID_OF_HEX: ElementType<string> = {
   oid: 2950,
-  bytesOf: () => 16,
+  bytesOf: () => UUID_BYTES,
   write: (array, hex, at) => array.write(hex, at, "hex"),
 };
 
 /** Of 16 bytes in base64url. */
 export const UUID_OF_BASE64URL: ElementType<string> = {
   oid: 2950,
-  bytesOf: () => 16,
+  bytesOf: () => UUID_BYTES,
   write: (array, text, at) => array.write(text, at, "base64url"),
 };
 

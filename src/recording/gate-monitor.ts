@@ -87,8 +87,8 @@ export class GateMonitor {
     return Math.max(0, this.options.clock.steadyMs() - this.oldestAskedAtMs);
   }
 
+  /** Goes on asking; {@link check} has asked everybody before. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.check(signal);
     while (!signal.aborted) {
       for (const inquiry of this.due()) void inquiry.put().then(() => this.judge(signal));
       await this.options.clock.pause(this.options.hurriedPollMs, signal);

@@ -9,8 +9,8 @@ import { TEST_SESSION } from "../support/shared-cluster.ts";
 import { startTestGateway, type TestGateway } from "../support/test-gateway.ts";
 
 const BATCH_BALLOTS_MAX = 3;
-/** Far below what anything takes that waits for the ledger here. */
-const AT_ONCE_MS = 500;
+/** Above any test's time-out: whoever is not refused at once is not answered here at all. */
+const DEADLINE_MS = 600_000;
 const FULL_TIMEOUT_MS = 10_000;
 const BALLOT = '{"selections":[1]}';
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   gateway = await startTestGateway({
     lanes: 2,
     batchBallotsMax: BATCH_BALLOTS_MAX,
-    deadlineMs: 30_000,
+    deadlineMs: DEADLINE_MS,
     logLevel: "silent",
   });
   contest = await gateway.contest();
@@ -54,9 +54,7 @@ async function whileFull(name: string, work: () => Promise<void>): Promise<Respo
 test("while every lane is full a ballot is refused at once, unread; those that wait are recorded", async () => {
   const token = await gateway.token(contest, "refused");
   const answers = await whileFull("waits", async () => {
-    const startedMs = performance.now();
     await expectProblem(await gateway.cast(contest.id, token, { selections: [1] }), "not_recorded");
-    expect(performance.now() - startedMs).toBeLessThan(AT_ONCE_MS);
     const origin = "https://show.example";
     const headers = { origin, authorization: `Bearer ${token}`, "content-type": "application/json" };
     const readable = await fetch(gateway.url + path(), { method: "POST", headers, body: BALLOT });

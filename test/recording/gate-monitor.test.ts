@@ -76,7 +76,7 @@ class Watched {
   /** At work, and open; its last question was put an instant ago. */
   static opened(): Watched {
     const watched = new Watched();
-    void watched.monitor.run(watched.end.signal);
+    void watched.monitor.check().then(() => watched.monitor.run(watched.end.signal));
     ending.push(() => watched.end.abort());
     watched.clock.run(() => watched.isOpen);
     return watched;

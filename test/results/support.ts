@@ -1,6 +1,6 @@
 /** What the tests of live results share: contests, a ledger of blocks in memory, and its faults. */
 import { createHash, randomBytes } from "node:crypto";
-import type { Contest } from "../../src/election/contest.ts";
+import { type Contest, UNCHANGED } from "../../src/election/contest.ts";
 import { addTally, type Tally } from "../../src/election/tally.ts";
 import { GENESIS_HASH } from "../../src/ledger/block.ts";
 import type { BlockRange, BlockSource, StreamPosition, TailedBlock } from "../../src/results/block-source.ts";
@@ -25,12 +25,7 @@ export function contestOf(changes: Partial<Contest> = {}): Contest {
     allowedOrigins: [],
     opensAtMs: NOW_MS - 3_600_000,
     closesAtMs: null,
-    closeIsKnown: true,
-    paused: false,
-    voided: null,
-    sealedAtMs: null,
-    finalAtMs: null,
-    finalTally: null,
+    ...UNCHANGED,
     ...changes,
   };
 }

@@ -88,8 +88,8 @@ export const PROOF: Guard[] = [
     name: "receipt-leaf",
     without: "a receipt's leaf is the one at its place",
     file: "src/auditing/verify-receipt.ts",
-    text: "if (!found.leaf.equals(leaf))",
-    becomes: "if (found.leaf.length !== leaf.length)",
+    text: 'if (found.leaf.toString("base64url") !== receipt.leaf)',
+    becomes: "if (found.leaf.length !== LEAF_BYTES)",
     noticedBy: [
       "test/auditing/verify-receipt.test.ts",
       "a receipt is recorded only where everything it says is so",
