@@ -28,7 +28,13 @@ function contest(): Contest {
   const uuid = "11111111-1111-4111-8111-111111111111";
   return {
     ...{ ledgerId: 1, id: "bench", uuid, electionUuid: uuid, electionId: "bench", title: "Bench" },
-    ...{ method: "single-choice", allowBlank: true, resultsVisible: "live", allowedOrigins: [] },
+    ...{
+      method: "single-choice",
+      allowBlank: true,
+      resultsVisible: "live",
+      allowedOrigins: [],
+      buffering: null,
+    },
     options: Array.from({ length: OPTIONS }, (_, i) => ({ number: i + 1, title: `Option ${i + 1}` })),
     ...{ opensAtMs: 0, closesAtMs: null, closeIsKnown: true, paused: false, voided: null },
     ...{ sealedAtMs: null, finalAtMs: null, finalTally: null },

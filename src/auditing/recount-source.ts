@@ -1,5 +1,6 @@
 /** What the recount reads: a ledger's rows as they are, trusted in nothing. */
 import type { Contest } from "../election/contest.ts";
+import type { BlockSource } from "../ledger/block.ts";
 
 /** A stream's row: where its next block goes, and the hash of its last one. */
 export type StreamRow = { streamId: number; nextSeq: number; headHash: Buffer };
@@ -30,6 +31,7 @@ export type BlockRow = BlockPlace & {
   leaves: Buffer;
   prevHash: Buffer;
   hash: Buffer;
+  source: BlockSource | null;
 };
 
 export type LeavesRow = BlockPlace & { places: Buffer; leaves: Buffer };

@@ -53,6 +53,7 @@ export class Administration {
       title: definition.title,
       allowedOrigins: definition.allowedOrigins,
       pepperFingerprint: pepperFingerprint(electionPepper(this.secrets.pepper, uuid)),
+      buffering: null,
     });
     if (election.id !== id || !saysTheSame(election, definition)) {
       throw new Problem("id_taken", `the election ${id} exists, with another title or other origins`);
@@ -73,6 +74,7 @@ export class Administration {
       electionId: election.id,
       options: definition.options.map((title, i) => ({ number: i + 1, title })),
       allowedOrigins: election.allowedOrigins,
+      buffering: election.buffering,
       ...UNCHANGED,
     });
     if (contest.id !== id || contest.electionUuid !== election.uuid || !asksTheSame(contest, definition)) {

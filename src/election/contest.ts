@@ -1,4 +1,5 @@
 /** A contest: what is being decided, by whom it may be seen, and when it takes ballots. */
+import type { Buffering } from "./buffering.ts";
 import type { ContestTally } from "./tally.ts";
 
 export type Option = { number: number; title: string };
@@ -21,6 +22,8 @@ export type Contest = {
   allowBlank: boolean;
   resultsVisible: "live" | "final";
   allowedOrigins: string[];
+  /** Its election's. */
+  buffering: Buffering | null;
   opensAtMs: number | null;
   closesAtMs: number | null;
   /** False while gateways may not have known of the announced close early enough: it is announced again, later. */

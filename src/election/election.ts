@@ -1,4 +1,5 @@
 /** An election: what an organiser runs; its contests share their voters' tokens. */
+import type { Buffering } from "./buffering.ts";
 
 export type Election = {
   uuid: string;
@@ -9,6 +10,8 @@ export type Election = {
   pepperFingerprint: Buffer;
   /** Origins of other sites whose pages may cast ballots and read results (CORS). */
   allowedOrigins: string[];
+  /** Null when ballots are recorded directly. */
+  buffering: Buffering | null;
 };
 
 /** How many voters' tokens one call mints at most. */

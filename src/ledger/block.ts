@@ -22,9 +22,15 @@ export type BlockContent = {
   leaves: Buffer;
   /** The hash of the stream's previous block, or {@link GENESIS_HASH}. */
   prevHash: Buffer;
+  /** Of a block that was drained from a partition: the records that it took in. Null for a lane's. */
+  source: BlockSource | null;
 };
 
+/** Records from the first offset to below the next one; those that were not recorded are exceptions, see exceptions.ts. */
+export type BlockSource = { firstOffset: number; nextOffset: number; exceptions: Buffer };
+
 const DOMAIN = Buffer.concat([Buffer.from([0x02]), Buffer.from("urna/block/v1")]);
+const DRAINED_DOMAIN = Buffer.concat([Buffer.from([0x02]), Buffer.from("urna/block/v2")]);
 
 /**
  * SHA-256 over the block's whole content in a fixed layout (integers big-endian; the tally sorted by contest
@@ -39,13 +45,24 @@ export function blockHash(block: BlockContent): Buffer {
   header.writeUInt8(block.overridden ? 1 : 0, 40);
   header.writeUInt32BE(block.places.length, 41);
   return createHash("sha256")
-    .update(DOMAIN)
+    .update(block.source === null ? DOMAIN : DRAINED_DOMAIN)
     .update(block.prevHash)
     .update(header)
     .update(block.places)
     .update(tallyBytes(block.tally))
     .update(block.leaves)
+    .update(block.source === null ? NOTHING : sourceBytes(block.source))
     .digest();
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** The last thing in the layout, so that no length needs to be said. */
+function sourceBytes({ firstOffset, nextOffset, exceptions }: BlockSource): Buffer {
+  const offsets = Buffer.alloc(16);
+  offsets.writeBigInt64BE(BigInt(firstOffset), 0);
+  offsets.writeBigInt64BE(BigInt(nextOffset), 8);
+  return Buffer.concat([offsets, exceptions]);
 }
 
 /** Entry count, then contest uuid (16), option (2), votes (8) each: a length first, so that nothing runs together. */

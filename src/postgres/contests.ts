@@ -1,5 +1,6 @@
 /** Elections and contests in PostgreSQL: one statement a function. */
 import type { ContestChange } from "../contests/transitions.ts";
+import type { Buffering } from "../election/buffering.ts";
 import type { Contest } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
 import { isUuid } from "../election/public-id.ts";
@@ -11,10 +12,20 @@ export async function insertElection(session: Session, election: Election): Prom
   const rows = await session.query(
     {
       text: `
-        INSERT INTO elections (election_uuid, id, title, pepper_fingerprint, allowed_origins)
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id`,
+        INSERT INTO elections (election_uuid, id, title, pepper_fingerprint, allowed_origins, partitions, ledgers,
+                               topic_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id`,
     },
-    [election.uuid, election.id, election.title, election.pepperFingerprint, election.allowedOrigins],
+    [
+      election.uuid,
+      election.id,
+      election.title,
+      election.pepperFingerprint,
+      election.allowedOrigins,
+      election.buffering?.partitions ?? null,
+      election.buffering?.ledgers ?? null,
+      election.buffering?.topicId ?? null,
+    ],
   );
   return rows.length === 1;
 }
@@ -30,15 +41,25 @@ export async function selectAllElections(session: Session): Promise<Election[]> 
 }
 
 async function selectElections(session: Session, where: string, values: unknown[]): Promise<Election[]> {
-  return session.query<Election>(
+  const rows = await session.query<Omit<Election, "buffering"> & BufferingRow>(
     {
       text: `
         SELECT election_uuid AS uuid, id, title, pepper_fingerprint AS "pepperFingerprint",
-               allowed_origins AS "allowedOrigins"
+               allowed_origins AS "allowedOrigins", partitions, ledgers, topic_id
         FROM elections ${where} ORDER BY created_at, id`,
     },
     values,
   );
+  return rows.map(({ partitions, ledgers, topic_id, ...election }) => ({
+    ...election,
+    buffering: bufferingOf({ partitions, ledgers, topic_id }),
+  }));
+}
+
+type BufferingRow = { partitions: number | null; ledgers: number[] | null; topic_id: string | null };
+
+function bufferingOf({ partitions, ledgers, topic_id }: BufferingRow): Buffering | null {
+  return partitions === null ? null : { partitions, ledgers: ledgers!, topicId: topic_id };
 }
 
 /** Inserts unless the id or uuid is taken; returns the contest's row number, or null when it is taken. */
@@ -170,7 +191,8 @@ async function selectContestsWhere(
     {
       text: `
         SELECT contests.contest_id, contests.contest_uuid, contests.id, contests.election_uuid,
-               elections.id AS election_id, elections.allowed_origins, contests.title, contests.method,
+               elections.id AS election_id, elections.allowed_origins, elections.partitions, elections.ledgers,
+               elections.topic_id, contests.title, contests.method,
                contests.allow_blank, contests.results_visible, contests.opens_at, contests.closes_at,
                contests.close_is_known, contests.paused, contests.voided_at, contests.void_reason, contests.sealed_at,
                contests.final_at, contests.final_tally,
@@ -184,7 +206,7 @@ async function selectContestsWhere(
   return rows.map(contestOfRow);
 }
 
-type ContestRow = {
+type ContestRow = BufferingRow & {
   contest_id: number;
   contest_uuid: string;
   id: string;
@@ -221,6 +243,7 @@ function contestOfRow(row: ContestRow): Contest {
     allowBlank: row.allow_blank,
     resultsVisible: row.results_visible,
     allowedOrigins: row.allowed_origins,
+    buffering: bufferingOf(row),
     opensAtMs: row.opens_at?.getTime() ?? null,
     closesAtMs: row.closes_at?.getTime() ?? null,
     closeIsKnown: row.close_is_known,

@@ -9,6 +9,14 @@ function partitionName(contestLedgerId: number): string {
   return `ballots_${contestLedgerId}`;
 }
 
+export async function hasPartition(session: Session, contestLedgerId: number): Promise<boolean> {
+  const [row] = await session.query<{ exists: boolean }>(
+    { text: "SELECT to_regclass($1) IS NOT NULL AS exists" },
+    [partitionName(contestLedgerId)],
+  );
+  return row!.exists;
+}
+
 /**
  * CREATE TABLE … PARTITION OF would wait for every open insert of every other contest (measured); made apart and
  * attached it does not. Run under a lock timeout.

@@ -65,18 +65,25 @@ export async function selectBlocks(
   endSeq: number,
   blocksMax: number,
 ): Promise<BlockRow[]> {
-  return session.query<BlockRow>(
+  const rows = await session.query<Omit<BlockRow, "source"> & SourceRow>(
     {
       name: "recount-blocks",
       text: `
         SELECT stream_id AS "streamId", seq, batch_id AS "batchId",
                (extract(epoch FROM recorded_at) * 1000)::float8 AS "recordedAtMs",
-               overridden, tally, places, leaves, prev_hash AS "prevHash", hash
+               overridden, tally, places, leaves, prev_hash AS "prevHash", hash,
+               first_offset AS "firstOffset", next_offset AS "nextOffset", exceptions
         FROM blocks WHERE stream_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT $4`,
     },
     [streamId, afterSeq, endSeq, blocksMax],
   );
+  return rows.map(({ firstOffset, nextOffset, exceptions, ...block }) => ({
+    ...block,
+    source: firstOffset === null ? null : { firstOffset, nextOffset: nextOffset!, exceptions: exceptions! },
+  }));
 }
+
+type SourceRow = { firstOffset: number | null; nextOffset: number | null; exceptions: Buffer | null };
 
 export async function selectLeaves(session: Session, blocks: readonly BlockPlace[]): Promise<LeavesRow[]> {
   return session.query<LeavesRow>(

@@ -36,6 +36,7 @@ export function fakeContest(ledgerId: number): Contest {
     allowBlank: true,
     resultsVisible: "live",
     allowedOrigins: [],
+    buffering: null,
     opensAtMs: 1,
     closesAtMs: null,
     ...UNCHANGED,
@@ -82,7 +83,7 @@ export class FakeLedger {
     const block = {
       ...{ streamId, seq, batchId: randomUUID(), recordedAtMs: 1_760_000_000_000 + seq, overridden: false },
       places: placesOf(indexes, offered.length),
-      ...{ leaves: Buffer.concat(leaves), prevHash: stream.headHash, tally },
+      ...{ leaves: Buffer.concat(leaves), prevHash: stream.headHash, tally, source: null },
     };
     const hash = blockHash(block);
     const row = { ...block, tally: tallyToJson(tally), hash };

@@ -42,6 +42,7 @@ export class RealLedger implements AsyncDisposable {
       title: "Election",
       pepperFingerprint: randomBytes(8),
       allowedOrigins: [],
+      buffering: null,
     });
     return this.contests.createContest({
       id,
@@ -54,6 +55,7 @@ export class RealLedger implements AsyncDisposable {
       allowBlank: true,
       resultsVisible: "live",
       allowedOrigins: [],
+      buffering: null,
       opensAtMs: Date.now() - 1_000,
       closesAtMs: null,
       ...UNCHANGED,

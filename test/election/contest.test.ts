@@ -16,7 +16,7 @@ const CONTEST: Contest = {
   ...{ ledgerId: 1, id: "song", uuid: "u", electionUuid: "e", electionId: "show", title: "Which song?" },
   method: "single-choice",
   options: ["A", "B", "C"].map((title, i) => ({ number: i + 1, title })),
-  ...{ allowBlank: false, resultsVisible: "live", allowedOrigins: [] },
+  ...{ allowBlank: false, resultsVisible: "live", allowedOrigins: [], buffering: null },
   ...{ opensAtMs: 1_000, closesAtMs: 2_000, closeIsKnown: true, paused: false, voided: null },
   ...{ sealedAtMs: null, finalAtMs: null, finalTally: null },
 };

@@ -49,6 +49,7 @@ const BLOCK: BlockContent = {
   places: placesOf([0, 1], 3),
   leaves: Buffer.alloc(64, 1),
   prevHash: GENESIS_HASH,
+  source: null,
 };
 
 test("nothing of a block can be changed without changing its hash", () => {

@@ -169,6 +169,7 @@ test("the block that the statement writes is the one that ledger/block.ts descri
     ),
     leaves: Buffer.concat(ballots.filter(isNew).map(({ leaf }) => Buffer.from(leaf, "base64url"))),
     prevHash: first.head.hash,
+    source: null,
   };
   expect(last.hash.toString("hex")).toBe(blockHash(content).toString("hex"));
 });

@@ -23,6 +23,7 @@ export function contestOf(changes: Partial<Contest> = {}): Contest {
     allowBlank: true,
     resultsVisible: "live",
     allowedOrigins: [],
+    buffering: null,
     opensAtMs: NOW_MS - 3_600_000,
     closesAtMs: null,
     ...UNCHANGED,

@@ -1,7 +1,9 @@
 /** What tests of the ledger share: contests, ballots and writers made directly, without HTTP. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { ContestDefinition } from "../../src/contests/administration.ts";
+import type { Buffering } from "../../src/election/buffering.ts";
 import { type Contest, UNCHANGED } from "../../src/election/contest.ts";
+import type { Election } from "../../src/election/election.ts";
 import { encodeSelections } from "../../src/election/selections.ts";
 import { ballotLeaf } from "../../src/ledger/leaf.ts";
 import { uuidToBytes } from "../../src/ledger/uuid.ts";
@@ -20,16 +22,19 @@ export async function openStore(opened: AsyncDisposableStack, connectionString: 
   return { pool, store: new PostgresContestStore(pool, 10_000) };
 }
 
+export function electionOf(buffering: Buffering | null = null): Election {
+  const uuid = randomUUID();
+  const pepperFingerprint = Buffer.alloc(16);
+  return { uuid, id: uuid, title: "An election", allowedOrigins: [], buffering, pepperFingerprint };
+}
+
 /** An open contest of three options. */
-export async function createContest(store: PostgresContestStore, changes: Partial<ContestDefinition> = {}) {
-  const electionUuid = randomUUID();
-  await store.createElection({
-    uuid: electionUuid,
-    id: electionUuid,
-    title: "An election",
-    allowedOrigins: [],
-    pepperFingerprint: Buffer.alloc(16),
-  });
+export async function createContest(
+  store: PostgresContestStore,
+  changes: Partial<ContestDefinition> = {},
+  election = electionOf(),
+) {
+  const { uuid: electionUuid, buffering } = await store.createElection(election);
   const uuid = randomUUID();
   return store.createContest({
     title: "A question",
@@ -40,7 +45,7 @@ export async function createContest(store: PostgresContestStore, changes: Partia
     closesAtMs: null,
     ...changes,
     options: ["A", "B", "C"].map((title, i) => ({ number: i + 1, title })),
-    ...{ uuid, id: uuid, electionUuid, electionId: electionUuid, allowedOrigins: [] },
+    ...{ uuid, id: uuid, electionUuid, electionId: electionUuid, allowedOrigins: [], buffering },
     ...UNCHANGED,
   });
 }

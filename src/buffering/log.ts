@@ -1,0 +1,46 @@
+/** What buffering needs of a log: topics of partitions that are appended to, read in order, and never lose a record. */
+
+/** A topic of that name may have been made anew: it is the same one only if its id, a uuid, is. */
+export type Topic = { name: string; id: string };
+
+export type Appending = { partition: number; value: Buffer };
+
+/**
+ * - `appended`: at least two brokers have the record, at that offset.
+ * - `not_appended`: it is not in the log and never will be. `unknown`: it may be, now or later.
+ */
+export type AppendOutcome =
+  | { outcome: "appended"; offset: number }
+  | { outcome: "not_appended"; error: Error }
+  | { outcome: "unknown"; error: Error };
+
+/** For concurrent use: several calls may be under way. */
+export interface Appender extends AsyncDisposable {
+  /**
+   * One outcome a record, in their order; those of one partition follow each other in the log as given. Settles by
+   * `timeoutMs` and never throws. A record whose outcome was told is not sent again behind the caller's back.
+   */
+  append(topic: Topic, records: readonly Appending[], timeoutMs: number): Promise<AppendOutcome[]>;
+}
+
+export type LogRecord = { offset: number; key: Buffer | null; value: Buffer | null };
+
+/** Reads a partition from any offset. Concurrent; every call is bounded in time and throws when it can't know. */
+export interface LogReader extends AsyncDisposable {
+  /** The topic of that name as it is now; null when there is none. */
+  topic(name: string): Promise<{ id: string; partitions: number } | null>;
+  /** The offset of the first record that is still there, and the one that the next record will have. */
+  bounds(topic: Topic, partition: number): Promise<{ earliest: number; next: number }>;
+  /**
+   * Records from that offset on, in order, as many as `bytesMax` holds and at least one where there is one; empty when
+   * none came within `waitMs`. Throws {@link OffsetOutOfRangeError} rather than going on elsewhere.
+   */
+  read(topic: Topic, partition: number, fromOffset: number, bounds: ReadBounds): Promise<LogRecord[]>;
+}
+
+export type ReadBounds = { bytesMax: number; waitMs: number };
+
+/** There is no such offset in that partition: records are gone, or the log is another one. */
+export class OffsetOutOfRangeError extends Error {
+  readonly code = "offset_out_of_range";
+}
