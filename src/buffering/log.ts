@@ -23,6 +23,15 @@ export interface Appender extends AsyncDisposable {
   append(topic: Topic, records: readonly Appending[], timeoutMs: number): Promise<AppendOutcome[]>;
 }
 
+/** Makes topics. For concurrent use; may be done again. */
+export interface TopicMaker {
+  /**
+   * The id of the topic of that name, made now if there is none: three brokers have each record, two of them before it
+   * counts as appended, and none is ever deleted. Throws when it can't be had, or has another number of partitions.
+   */
+  makeTopic(name: string, partitions: number): Promise<string>;
+}
+
 export type LogRecord = { offset: number; key: Buffer | null; value: Buffer | null };
 
 /** Reads a partition from any offset. Concurrent; every call is bounded in time and throws when it can't know. */

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { TokenKey } from "../admission/secrets.ts";
 import { readVoterToken, type VoterTokenClaims } from "../admission/voter-token.ts";
+import type { AcceptedPlace } from "../buffering/append-lane.ts";
 import type { ContestDirectory } from "../contests/directory.ts";
 import { noSuchContest } from "../contests/find-contest.ts";
 import {
@@ -20,6 +21,7 @@ import { type CastRequest, type Verdict, verdictOnRow } from "../recording/verdi
 import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
 import { withinTime } from "../runtime/within-time.ts";
+import type { Accepting } from "./accepting.ts";
 import type { ClosingWatch } from "./closing-watch.ts";
 import type { Lanes } from "./lanes.ts";
 import { parseBallot } from "./parse-ballot.ts";
@@ -30,6 +32,8 @@ export type CastingParts = {
   directory: ContestDirectory;
   closing: ClosingWatch;
   lanes: Lanes;
+  /** Null where this gateway takes no ballots of buffered elections. */
+  accepting: Accepting | null;
   finder: BallotFinder;
   limiter: VoterLimiter;
   /** From a request's arrival to its answer. */
@@ -38,7 +42,12 @@ export type CastingParts = {
 };
 
 /** A ballot that the ledger has, and its leaf: `isNew` when this very request recorded it. */
-export type CastResult = { ballot: RecordedBallot; leaf: string; contest: Contest; isNew: boolean };
+export type RecordedResult = { ballot: RecordedBallot; leaf: string; contest: Contest; isNew: boolean };
+
+/** A ballot that is on its way to a ledger, in the log. */
+export type AcceptedResult = { accepted: AcceptedPlace; ballot: Ballot; contest: Contest };
+
+export type CastResult = RecordedResult | AcceptedResult;
 
 type Voter = Pick<VoterTokenClaims, "electionUuid" | "voterKey"> & { hasExpired: boolean };
 
@@ -51,7 +60,7 @@ type Arrival = { atMs: number; deadlineMs: number };
 export class Casting {
   constructor(private readonly parts: CastingParts) {}
 
-  /** `readBody` gives the whole body's text. Throws {@link Problem} for every answer but a recorded ballot. */
+  /** `readBody` gives the whole body's text. Throws {@link Problem} for every answer but a recorded or accepted ballot. */
   async cast(token: string | null, contestId: string, readBody: () => Promise<string>): Promise<CastResult> {
     const voter = this.voter(token);
     // Read first, judged after the contest: what is known of a contest must not be older than the body.
@@ -72,7 +81,7 @@ export class Casting {
   }
 
   /** The voter's own ballot, as the ledger has it on a standby too. */
-  async find(token: string | null, contestId: string): Promise<CastResult> {
+  async find(token: string | null, contestId: string): Promise<RecordedResult> {
     const voter = this.voter(token);
     const arrival = this.arrival();
     const contest = ofElection(this.known(contestId) ?? (await this.fresh(contestId, arrival)), voter);
@@ -121,8 +130,19 @@ export class Casting {
     return contest;
   }
 
-  private async record(contest: Contest, voter: Voter, request: CastRequest, { deadlineMs }: Arrival) {
+  private async record(
+    contest: Contest,
+    voter: Voter,
+    request: CastRequest,
+    { atMs, deadlineMs }: Arrival,
+  ): Promise<CastResult> {
     const ballot = ballotOf(contest, voter, request);
+    if (contest.buffering !== null) {
+      const { accepting } = this.parts;
+      if (accepting === null)
+        throw new Problem("not_recorded", "this gateway takes no ballots of this election");
+      return { accepted: await accepting.accept(contest, ballot, atMs, deadlineMs), ballot, contest };
+    }
     const verdict = await this.parts.lanes.cast(ballot, request, deadlineMs);
     // This ballot's leaf is known: another one's is hashed again.
     if (verdict.verdict === "recorded")
@@ -208,7 +228,7 @@ function ballotOf(contest: Contest, { voterKey }: Voter, { selections, clientNon
   return { contestLedgerId, contestUuid, voterKey, selections, nonce, leaf };
 }
 
-function repeatedResult(contest: Contest, ballot: RecordedBallot): CastResult {
+function repeatedResult(contest: Contest, ballot: RecordedBallot): RecordedResult {
   const leaf = receiptLeaf(contest.uuid, ballot.selections, ballot.nonce);
   return { ballot, leaf, contest, isNew: false };
 }
@@ -218,7 +238,7 @@ function resultOf(
   verdict: Exclude<Verdict, { verdict: "recorded" }>,
   contest: Contest,
   nowMs: number,
-): CastResult {
+): RecordedResult {
   switch (verdict.verdict) {
     case "repeated":
       return repeatedResult(contest, verdict.ballot);

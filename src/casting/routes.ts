@@ -1,17 +1,17 @@
 /** The voting path over HTTP: casting a ballot, and finding one's own. */
 import type { ContestDirectory } from "../contests/directory.ts";
 import { originsAllowedBy } from "../contests/routes.ts";
-import type { Receipt } from "../election/receipt.ts";
+import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
 import { preflight, withCors } from "../http/cors.ts";
 import { type BodyBounds, bearerToken, readJsonBody } from "../http/request.ts";
 import { failure, json, problem } from "../http/respond.ts";
 import type { Handler, Route } from "../http/server.ts";
 import { TOO_MANY } from "../recording/lane.ts";
 import { Problem, type ProblemCode } from "../runtime/problem.ts";
-import type { Casting, CastResult } from "./cast.ts";
+import type { AcceptedResult, Casting, RecordedResult } from "./cast.ts";
 
-/** What was answered: recorded, repeated, or a problem's code. */
-export type CastAnswer = "recorded" | "repeated" | ProblemCode;
+/** What was answered: recorded, repeated, accepted, or a problem's code. */
+export type CastAnswer = "recorded" | "repeated" | "accepted" | ProblemCode;
 
 export type CastingRoutesOptions = {
   body: BodyBounds;
@@ -36,6 +36,10 @@ export function castingRoutes(
     }
     try {
       const result = await casting.cast(bearerToken(request), contest, () => readJsonBody(request, body));
+      if ("accepted" in result) {
+        told("accepted");
+        return json({ status: "accepted", receipt: acceptedReceiptOf(result) }, 202);
+      }
       told(result.isNew ? "recorded" : "repeated");
       return recordedResponse(result);
     } catch (error) {
@@ -59,7 +63,7 @@ export function castingRoutes(
 }
 
 /** 201 when this request recorded the ballot, 200 when an earlier one had. */
-function recordedResponse(result: CastResult): Response {
+function recordedResponse(result: RecordedResult): Response {
   return json({ status: "recorded", receipt: receiptOf(result) }, result.isNew ? 201 : 200);
 }
 
@@ -72,7 +76,7 @@ function instantText(ms: number): string {
 }
 
 /** Built from the ledger's row alone, so that it is the same whenever it is asked for. */
-function receiptOf({ ballot, leaf, contest }: CastResult): Receipt {
+function receiptOf({ ballot, leaf, contest }: RecordedResult): Receipt {
   const receipt: Receipt = {
     contest: contest.uuid,
     leaf,
@@ -85,4 +89,16 @@ function receiptOf({ ballot, leaf, contest }: CastResult): Receipt {
   };
   if (ballot.overridden) receipt.durability = "override";
   return receipt;
+}
+
+function acceptedReceiptOf({ accepted, ballot, contest }: AcceptedResult): AcceptedReceipt {
+  return {
+    contest: contest.uuid,
+    leaf: ballot.leaf,
+    nonce: ballot.nonce,
+    selections: ballot.selections,
+    partition: accepted.partition,
+    offset: accepted.offset,
+    acceptedAt: instantText(accepted.acceptedAtMs),
+  };
 }

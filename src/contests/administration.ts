@@ -7,11 +7,18 @@ import type { Election } from "../election/election.ts";
 import { isUuid } from "../election/public-id.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
+import type { BufferedContests, BufferingRequest } from "./buffered-contests.ts";
 import { noSuchContest } from "./find-contest.ts";
 import type { ContestStore } from "./store.ts";
 import { announceAgain, closeIsKnown, type Transition, type TransitionClock } from "./transitions.ts";
 
-export type ElectionDefinition = { id?: string; title: string; allowedOrigins: string[] };
+export type ElectionDefinition = {
+  id?: string;
+  title: string;
+  allowedOrigins: string[];
+  /** Left out when ballots are to be recorded directly. */
+  buffering?: BufferingRequest;
+};
 
 export type ContestDefinition = {
   id?: string;
@@ -30,11 +37,14 @@ type MakeTransition = (contest: Contest, clock: TransitionClock) => Transition;
 const ANNOUNCEMENTS_MAX = 3;
 
 export type AdministrationOptions = {
-  /** See TransitionClock. */
+  /** See TransitionClock; that of a buffered election's contests is longer. */
   noticeMs: number;
+  bufferedNoticeMs: number;
   /** How much of the notice a change may need to become known to whoever asks. */
   announcingMs: number;
   clock: Clock;
+  /** Null where no election can be buffered. */
+  buffered: BufferedContests | null;
 };
 
 export class Administration {
@@ -53,12 +63,20 @@ export class Administration {
       title: definition.title,
       allowedOrigins: definition.allowedOrigins,
       pepperFingerprint: pepperFingerprint(electionPepper(this.secrets.pepper, uuid)),
-      buffering: null,
+      buffering: definition.buffering === undefined ? null : this.buffered().plan(definition.buffering),
     });
     if (election.id !== id || !saysTheSame(election, definition)) {
-      throw new Problem("id_taken", `the election ${id} exists, with another title or other origins`);
+      throw new Problem("id_taken", `the election ${id} exists, with another title, origins or buffering`);
     }
-    return election;
+    return election.buffering === null ? election : this.buffered().addElection(election);
+  }
+
+  private buffered(): BufferedContests {
+    if (this.options.buffered !== null) return this.options.buffered;
+    throw new Problem(
+      "invalid_request",
+      "buffering: the admin role was started without --kafka (URNA_KAFKA)",
+    );
   }
 
   /** Safe to repeat: with the same id the first one is returned, if it asks the same. */
@@ -80,6 +98,7 @@ export class Administration {
     if (contest.id !== id || contest.electionUuid !== election.uuid || !asksTheSame(contest, definition)) {
       throw new Problem("id_taken", `the contest ${id} exists and asks something else`);
     }
+    if (contest.buffering !== null) await this.buffered().addContest(contest);
     return contest;
   }
 
@@ -112,10 +131,11 @@ export class Administration {
 
   /** `announcedInMs` is what it took until the announcement of a close was there for everybody; null without one. */
   private async decide(id: string, transition: MakeTransition) {
-    const { clock, noticeMs } = this.options;
+    const { clock } = this.options;
     let announcedAtMs: number | null = null;
     const contest = await this.store.changeContest(id, (found) => {
       // The clock is read when the row is locked: a change that had to wait must not be decided by an old one.
+      const noticeMs = found.buffering === null ? this.options.noticeMs : this.options.bufferedNoticeMs;
       const decision = transition(found, { nowMs: clock.now(), noticeMs });
       if ("change" in decision && decision.change.closeIsKnown === false) announcedAtMs = clock.steadyMs();
       return decision;
@@ -173,9 +193,12 @@ function identity(chosenId: string | undefined): { uuid: string; id: string } {
   return { uuid: isUuid(chosenId) ? chosenId : randomUUID(), id: chosenId };
 }
 
-function saysTheSame(election: Election, { title, allowedOrigins }: ElectionDefinition): boolean {
+function saysTheSame(election: Election, definition: ElectionDefinition): boolean {
+  const { title, allowedOrigins, buffering } = definition;
   return (
     election.title === title &&
+    (election.buffering === null) === (buffering === undefined) &&
+    (buffering?.partitions ?? election.buffering?.partitions) === election.buffering?.partitions &&
     election.allowedOrigins.length === allowedOrigins.length &&
     election.allowedOrigins.every((origin, i) => origin === allowedOrigins[i])
   );

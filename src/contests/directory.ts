@@ -5,8 +5,9 @@ import type { ContestStore } from "./store.ts";
 
 export type DirectoryOptions = {
   refreshMs: number;
-  /** Older entries are not believed. */
+  /** Older entries are not believed; those of buffered elections for longer, since votes are taken without the ledger. */
   lifetimeMs: number;
+  bufferedLifetimeMs: number;
   contestsMax: number;
   clock: Clock;
   onError: (error: Error) => void;
@@ -50,7 +51,9 @@ export class ContestDirectory implements AsyncDisposable {
     const entry = this.entries.get(id);
     if (entry === undefined) return undefined;
     entry.askedAtMs = this.options.clock.steadyMs();
-    return entry.askedAtMs - entry.readAtMs > this.options.lifetimeMs ? undefined : entry.contest;
+    const { lifetimeMs, bufferedLifetimeMs } = this.options;
+    const believedMs = entry.contest.buffering === null ? lifetimeMs : bufferedLifetimeMs;
+    return entry.askedAtMs - entry.readAtMs > believedMs ? undefined : entry.contest;
   }
 
   /** What was known last, however old: for what does not change, or must be said while the ledger does not answer. */

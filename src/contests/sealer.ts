@@ -3,6 +3,7 @@ import type { Contest } from "../election/contest.ts";
 import { countsOf } from "../election/counts.ts";
 import { BLANK, type ContestTally, tallyDifferences } from "../election/tally.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { BufferedContests } from "./buffered-contests.ts";
 import type { ContestStore } from "./store.ts";
 
 export type SealerOptions = {
@@ -13,6 +14,8 @@ export type SealerOptions = {
   recountPauseMs: number;
   recountPauseMsMax: number;
   clock: Clock;
+  /** Null where no election is buffered. */
+  buffered: BufferedContests | null;
   /** For a close that may not have been known early enough: moves it later. */
   announceAgain: (contest: Contest) => Promise<unknown>;
   onFinal: (contest: Contest, ballots: number) => void;
@@ -61,12 +64,23 @@ export class Sealer {
         await this.options.announceAgain(contest);
         return false;
       }
-      if (contest.sealedAtMs === null) await this.store.seal(contest, closedBeforeMs);
+      if (contest.sealedAtMs !== null) return true;
+      if (contest.buffering !== null) {
+        const buffered = this.bufferedOf(contest);
+        if (!(await buffered.passBarriers(contest))) return false;
+        await buffered.seal(contest);
+      }
+      await this.store.seal(contest, closedBeforeMs);
       return true;
     } catch (error) {
       this.options.onError(contest, error as Error);
       return false;
     }
+  }
+
+  private bufferedOf({ id }: Contest): BufferedContests {
+    if (this.options.buffered !== null) return this.options.buffered;
+    throw new Error(`contest ${id} is buffered: start this role with --kafka to make it final`);
   }
 
   private beginCount(contest: Contest): void {
@@ -93,7 +107,8 @@ export class Sealer {
   }
 
   private async publish(contest: Contest): Promise<void> {
-    const { ballots, blocks } = await this.store.tallies(contest);
+    const counting = contest.buffering === null ? this.store : this.bufferedOf(contest);
+    const { ballots, blocks } = await counting.tallies(contest);
     const differences = tallyDifferences(
       "ballots",
       byUuid(contest, ballots),

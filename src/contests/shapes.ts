@@ -6,6 +6,7 @@ import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
 import { PUBLIC_ID } from "../election/public-id.ts";
 
 const OPTIONS_MAX = 1_000;
+const PARTITIONS_MAX = 10_000;
 
 const id = z
   .string()
@@ -32,9 +33,27 @@ const origin = z.string().refine((text) => URL.canParse(text) && new URL(text).o
 
 export const nothing = z.strictObject({});
 
+const buffering = z
+  .strictObject({
+    partitions: z.int().min(1).max(PARTITIONS_MAX).optional(),
+    ledgers: z.array(z.string()).min(1).max(128).optional(),
+  })
+  .describe(
+    "through Kafka: ballots are answered 202 accepted, and recorded a moment later; can't be changed",
+  );
+
 export const election = z
-  .strictObject({ id: id.optional(), title, allowedOrigins: z.array(origin).max(100).default([]) })
-  .transform(({ id, ...others }) => ({ ...others, ...(id === undefined ? {} : { id }) }));
+  .strictObject({
+    id: id.optional(),
+    title,
+    allowedOrigins: z.array(origin).max(100).default([]),
+    buffering: buffering.optional(),
+  })
+  .transform(({ id, buffering, ...others }) => ({
+    ...others,
+    ...(id === undefined ? {} : { id }),
+    ...(buffering === undefined ? {} : { buffering }),
+  }));
 
 export const contest = z
   .strictObject({

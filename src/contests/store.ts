@@ -17,6 +17,8 @@ export interface ContestStore {
   createElection(election: Election): Promise<Election>;
   /** The contest of that id or uuid, if there is one already; otherwise this one, created with its partition. */
   createContest(contest: NewContest): Promise<Contest>;
+  /** Says that a buffered election's topic has been made, unless that is known; the election as it is then. */
+  setTopic(election: Election, topicId: string): Promise<Election>;
   findElection(id: string): Promise<Election | null>;
   allElections(): Promise<Election[]>;
   /** By public id or uuid; those that do not exist are left out. */

@@ -18,3 +18,11 @@ export type Receipt = {
   /** Present only when the durability gate was overridden: the ballot may not be on a standby. */
   durability?: "override";
 };
+
+/** The receipt of a ballot that is on its way to a ledger: where it is in its election's topic. */
+export type AcceptedReceipt = Pick<Receipt, "contest" | "leaf" | "nonce" | "selections"> & {
+  partition: number;
+  offset: number;
+  /** When the gateway had read it whole, which decides whether the contest was open. */
+  acceptedAt: string;
+};

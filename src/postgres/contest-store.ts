@@ -46,6 +46,13 @@ export class PostgresContestStore implements ContestStore {
     });
   }
 
+  setTopic(election: Election, topicId: string): Promise<Election> {
+    return this.durably(async (session) => {
+      await rows.updateTopic(session, election.uuid, topicId);
+      return (await rows.selectElection(session, election.uuid))!;
+    });
+  }
+
   async findElection(id: string): Promise<Election | null> {
     return isPublicId(id) ? this.briefly((session) => rows.selectElection(session, id)) : null;
   }

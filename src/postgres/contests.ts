@@ -30,6 +30,13 @@ export async function insertElection(session: Session, election: Election): Prom
   return rows.length === 1;
 }
 
+export async function updateTopic(session: Session, electionUuid: string, topicId: string): Promise<void> {
+  await session.query(
+    { text: "UPDATE elections SET topic_id = $2 WHERE election_uuid = $1 AND topic_id IS NULL" },
+    [electionUuid, topicId],
+  );
+}
+
 /** By public id or uuid. */
 export async function selectElection(session: Session, id: string): Promise<Election | null> {
   const [election] = await selectElections(session, "WHERE id = $1 OR election_uuid::text = $1", [id]);

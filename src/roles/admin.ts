@@ -1,6 +1,7 @@
 /** The admin role: runs elections over HTTP, and makes closed contests final. */
 import type { Secrets } from "../admission/secrets.ts";
 import { Administration } from "../contests/administration.ts";
+import type { BufferedContests } from "../contests/buffered-contests.ts";
 import { administrationRoutes } from "../contests/routes.ts";
 import { Sealer } from "../contests/sealer.ts";
 import { announceAgain } from "../contests/transitions.ts";
@@ -8,17 +9,32 @@ import { systemClock as clock } from "../runtime/clock.ts";
 import { atMostEvery, type Log } from "../runtime/log.ts";
 import { Problem } from "../runtime/problem.ts";
 import type { Service } from "../runtime/service.ts";
-import { CLOSE_ANNOUNCING_MS, CLOSE_NOTICE_MS, type LedgerAccess } from "./ledger.ts";
+import {
+  BUFFERED_CLOSE_NOTICE_MS,
+  CLOSE_ANNOUNCING_MS,
+  CLOSE_NOTICE_MS,
+  type LedgerAccess,
+} from "./ledger.ts";
 
-export type AdminOptions = { secrets: Secrets; adminToken: string; drainMs: number; log: Log };
+export type AdminOptions = {
+  secrets: Secrets;
+  adminToken: string;
+  drainMs: number;
+  /** Null where no election can be buffered. */
+  buffered: BufferedContests | null;
+  log: Log;
+};
 
 const DAY_MS = 86_400_000;
 /** Of voter tokens that are minted without another one. */
 export const TOKEN_LIFETIME_MS = 30 * DAY_MS;
 
-export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, drainMs, log }: AdminOptions) {
+export function openAdmin(ledger: LedgerAccess, options: AdminOptions) {
+  const { secrets, adminToken, drainMs, buffered, log } = options;
   const administration = new Administration(ledger.store, secrets, {
     noticeMs: CLOSE_NOTICE_MS,
+    bufferedNoticeMs: BUFFERED_CLOSE_NOTICE_MS,
+    buffered,
     announcingMs: CLOSE_ANNOUNCING_MS,
     clock,
   });
@@ -31,6 +47,7 @@ export function openAdmin(ledger: LedgerAccess, { secrets, adminToken, drainMs, 
   const sealer = new Sealer(ledger.store, {
     drainMs,
     pollMs: 500,
+    buffered,
     recountPauseMs: 1_000,
     recountPauseMsMax: 60_000,
     clock,

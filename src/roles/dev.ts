@@ -44,8 +44,8 @@ export async function runDev(config: DevConfig): Promise<void> {
   const secrets = await openSecrets(data, ledger.store, log);
   const adminToken = config.adminToken ?? keptAdminToken(data);
   const casting = { lanes, batchBallotsMax, deadlineMs };
-  const gateway = openGateway(opened, ledger, { ...secrets, ...casting, log, metrics });
-  const admin = openAdmin(ledger, { secrets, adminToken, drainMs: config.drainMs, log });
+  const gateway = openGateway(opened, ledger, { ...secrets, ...casting, accepting: null, log, metrics });
+  const admin = openAdmin(ledger, { secrets, adminToken, drainMs: config.drainMs, buffered: null, log });
   const results = openResults(opened, ledger, { log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));
   const pages = [openAdmission, ...pageRoutes(await buildPages({ openAdmission: true }))];

@@ -1,5 +1,6 @@
 /** The gateway: takes ballots over HTTP and records them. */
 import type { TokenKey } from "../admission/secrets.ts";
+import type { Accepting } from "../casting/accepting.ts";
 import { Casting } from "../casting/cast.ts";
 import { ClosingWatch } from "../casting/closing-watch.ts";
 import { Lanes } from "../casting/lanes.ts";
@@ -17,6 +18,8 @@ import type { Service } from "../runtime/service.ts";
 import { DIRECTORY_LIFETIME_MS, type LedgerAccess } from "./ledger.ts";
 
 export type GatewayOptions = {
+  /** Null where no election can be buffered. */
+  accepting: Accepting | null;
   tokenKeys: readonly TokenKey[];
   lanes: number;
   batchBallotsMax: number;
@@ -37,7 +40,7 @@ const LISTED_CONTESTS_MAX = 100;
 const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
 export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions) {
-  const { log, metrics } = options;
+  const { accepting, log, metrics } = options;
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
   gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
   const limiter = new VoterLimiter({ ...VOTER_BOUND, steadyMs: clock.steadyMs });
@@ -52,6 +55,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     directory,
     closing: new ClosingWatch(directory, { pollMs: SEAL_POLL_MS, waitingMax: SEAL_WAITING_MAX, clock }),
     lanes,
+    accepting,
     finder,
     limiter,
     deadlineMs: options.deadlineMs,
@@ -67,6 +71,9 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     ...contestRoutes(directory, list, Date.now),
   ];
   const services: Service[] = [{ name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() }];
+  if (accepting !== null) {
+    services.push({ name: "accepting", run: () => accepting.run(), drain: () => accepting.drain() });
+  }
   return { routes, services };
 }
 

@@ -22,6 +22,12 @@ export const CLOSE_ANNOUNCING_MS = 1_000;
 /** What clocks may differ by: that much is allowed for between a close and its announcement. */
 export const CLOCKS_DIFFER_MS_MAX = 500;
 export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CLOSE_ANNOUNCING_MS;
+/**
+ * The same where ballots are buffered: they are taken while the home ledger fails over, so what was known of their
+ * contests is believed for longer than that takes, and a close is announced as much longer before.
+ */
+export const BUFFERED_LIFETIME_MS = 15_000;
+export const BUFFERED_CLOSE_NOTICE_MS = BUFFERED_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CLOSE_ANNOUNCING_MS;
 /** Sessions outside the lanes wait this long for a lock; always before a commit. */
 const LOCK_TIMEOUT_MS = 1_000;
 export const TRANSACTION_TIMEOUT_MS = 4_000;
@@ -75,6 +81,7 @@ export async function openLedger(
     new ContestDirectory(store, {
       refreshMs: DIRECTORY_LIFETIME_MS / 2,
       lifetimeMs: DIRECTORY_LIFETIME_MS,
+      bufferedLifetimeMs: BUFFERED_LIFETIME_MS,
       contestsMax: 10_000,
       clock: systemClock,
       onError: atMostEvery(1_000, (unwritten, err: Error) =>

@@ -30,7 +30,7 @@ export function runGateway(config: GatewayConfig): Promise<void> {
   const tokenKeys = loadTokenKeys(secretsFile);
   return runRole("gateway", config, async ({ opened, ledger, log, metrics }) => {
     await refusePendingMigrations(config.databaseUrl);
-    const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, log, metrics };
+    const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, accepting: null, log, metrics };
     return [openGateway(opened, ledger, options)];
   });
 }
@@ -48,7 +48,7 @@ export function runAdmin(config: AdminConfig): Promise<void> {
   const secrets = loadSecrets(secretsFile);
   return runRole("admin", config, async ({ ledger, log }) => {
     await updateSchema(config.databaseUrl, log);
-    const admin = openAdmin(ledger, { secrets, adminToken, drainMs, log });
+    const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: null, log });
     await admin.reportOtherPeppers();
     return [admin];
   });

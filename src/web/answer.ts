@@ -1,6 +1,6 @@
 /** An answer to a cast ballot: what the status, the body and Retry-After of the gateway's response mean. */
-import type { Receipt } from "../election/receipt.ts";
-import { type AcceptedReceipt, asObject, type WireProblem } from "./wire.ts";
+import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
+import { asObject, type WireProblem } from "./wire.ts";
 
 /** Codes by which a ballot is refused for good: sending the same again would be refused again. */
 const REFUSALS = [

@@ -1,6 +1,7 @@
 /** The pages' calls to the gateway: bounded in time, and never rejecting. */
 
 import type { ContestAnswer } from "../election/answers.ts";
+import type { AcceptedReceipt } from "../election/receipt.ts";
 import {
   type Answer,
   type Fate,
@@ -10,7 +11,7 @@ import {
   readRetryAfterMs,
 } from "./answer.ts";
 import type { Ballot } from "./casting.ts";
-import { type AcceptedReceipt, asObject } from "./wire.ts";
+import { asObject } from "./wire.ts";
 
 /** Past this an attempt's outcome is unknown. A gateway answers or refuses well before. */
 const TIMEOUT_MS = 15_000;

@@ -1,4 +1,5 @@
 /** The casting client: carries out what the casting state machine asks for, and tells who watches it. */
+import type { AcceptedReceipt } from "../election/receipt.ts";
 import type { Answer, Fate } from "./answer.ts";
 import {
   type Ballot,
@@ -8,7 +9,6 @@ import {
   savedForm,
   step,
 } from "./casting.ts";
-import type { AcceptedReceipt } from "./wire.ts";
 
 /** What the client does to the world. */
 export interface CastingEffects {

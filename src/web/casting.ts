@@ -10,10 +10,9 @@
  * an answer, or null when none did: from then on the voter hears "we do not know yet", never "not recorded",
  * until an answer settles it.
  */
-import type { Receipt } from "../election/receipt.ts";
+import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
 import type { Answer, Fate, Refusal } from "./answer.ts";
 import { backoffMs } from "./backoff.ts";
-import type { AcceptedReceipt } from "./wire.ts";
 
 export type Ballot = { nonce: string; selections: number[] };
 

@@ -1,7 +1,6 @@
 /** The receipt as a slip of paper: what it proves, and a button that saves it. */
-import type { Receipt } from "../election/receipt.ts";
+import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
 import { formatInstant } from "./format.ts";
-import type { AcceptedReceipt } from "./wire.ts";
 
 type AnyReceipt = Receipt | AcceptedReceipt;
 

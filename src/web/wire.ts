@@ -1,15 +1,7 @@
 /** What the pages and the gateway say to each other: the JSON of HTTP contract v1, as far as the pages read it. */
-import type { Receipt } from "../election/receipt.ts";
 
 /** Turnout at past instants, oldest first: the last one at `endsAt`, the others `intervalMs` apart. */
 export type WireHistory = { intervalMs: number; endsAt: string; turnout: number[] };
-
-/** The receipt of a ballot that is on its way to the ledger. */
-export type AcceptedReceipt = Pick<Receipt, "contest" | "leaf" | "nonce" | "selections"> & {
-  partition: number;
-  offset: number;
-  acceptedAt: string;
-};
 
 /** A problem details object (RFC 9457) with Urna's stable `code`. */
 export type WireProblem = {

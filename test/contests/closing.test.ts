@@ -205,7 +205,7 @@ describe("an announcement of a close", () => {
       return result;
     };
     const store = { changeContest } as ContestStore;
-    const options = { noticeMs: 1_000, announcingMs: 60_000, clock };
+    const options = { bufferedNoticeMs: 0, buffered: null, noticeMs: 1_000, announcingMs: 60_000, clock };
     const closed = await new Administration(store, gateway.secrets, options)
       .change(contest.id, close)
       .catch((error: Error) => error);

@@ -22,7 +22,14 @@ function directoryOf({ refreshMs = 3_600_000, contestsMax = 10 } = {}) {
         answer: (titles) =>
           resolve(
             Object.entries(titles).map(
-              ([id, title]) => ({ id, uuid: `uuid of ${id}`, title, finalAtMs: null }) as unknown as Contest,
+              ([id, title]) =>
+                ({
+                  id,
+                  uuid: `uuid of ${id}`,
+                  title,
+                  finalAtMs: null,
+                  buffering: null,
+                }) as unknown as Contest,
             ),
           ),
         fail: () => reject(new Error("no primary")),
@@ -32,6 +39,7 @@ function directoryOf({ refreshMs = 3_600_000, contestsMax = 10 } = {}) {
     { findContests },
     {
       refreshMs,
+      bufferedLifetimeMs: 60_000,
       lifetimeMs: 100,
       contestsMax,
       clock,

@@ -11,6 +11,7 @@ const contest = {
   options: [],
   sealedAtMs: null,
   closeIsKnown: true,
+  buffering: null,
 } as unknown as Contest;
 
 const PROMPTLY = { drainMs: 0, pollMs: 1, recountPauseMs: 1, recountPauseMsMax: 1, clock: systemClock };
@@ -37,6 +38,7 @@ async function finish(ledger: Pick<ContestStore, "seal" | "tallies">, failuresMa
   } as unknown as ContestStore;
   const sealer = new Sealer(store, {
     ...PROMPTLY,
+    buffered: null,
     announceAgain: async () => steps.push("announce"),
     onFinal: () => undefined,
     onError: (_, error) => {
@@ -108,6 +110,7 @@ test("a count that hangs keeps no other contest from being final", async () => {
   } as unknown as ContestStore;
   const sealer = new Sealer(store, {
     ...PROMPTLY,
+    buffered: null,
     announceAgain: async () => undefined,
     onFinal: () => undefined,
     onError: () => undefined,

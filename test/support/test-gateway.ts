@@ -53,6 +53,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
   });
   const gateway = openGateway(opened, ledger, {
     tokenKeys: secrets.tokenKeys,
+    accepting: null,
     lanes,
     batchBallotsMax,
     deadlineMs,
@@ -60,7 +61,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     log,
     metrics,
   });
-  const admin = openAdmin(ledger, { secrets, adminToken: ADMIN_TOKEN, drainMs, log });
+  const admin = openAdmin(ledger, { secrets, adminToken: ADMIN_TOKEN, drainMs, buffered: null, log });
   const unexpected: unknown[] = [];
   const routes = [...gateway.routes, ...admin.routes, openApiRoute()];
   const server = serve({

@@ -1,6 +1,6 @@
 /** Casting: what a voter is told after every answer, and that doubt stays until an answer settles it. */
 import { describe, expect, test } from "bun:test";
-import type { Receipt } from "../../src/election/receipt.ts";
+import type { AcceptedReceipt, Receipt } from "../../src/election/receipt.ts";
 import type { Answer, Refusal } from "../../src/web/answer.ts";
 import {
   type Ballot,
@@ -10,7 +10,6 @@ import {
   savedForm,
   step,
 } from "../../src/web/casting.ts";
-import type { AcceptedReceipt } from "../../src/web/wire.ts";
 
 const ballot: Ballot = { nonce: "AAAAAAAAAAAAAAAAAAAAAA", selections: [2] };
 const receipt: Receipt = {
