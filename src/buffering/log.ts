@@ -53,3 +53,18 @@ export type ReadBounds = { bytesMax: number; waitMs: number };
 export class OffsetOutOfRangeError extends Error {
   readonly code = "offset_out_of_range";
 }
+
+export type AssignedPartition = { topic: string; partition: number };
+
+/**
+ * A member of the group of all recorders, among whom Kafka divides the topics' partitions. What a member is told may be
+ * late or untrue, as after it was frozen: it is where to begin, and no permission.
+ */
+export interface GroupMember extends AsyncDisposable {
+  /** Takes part until the signal, trying again for ever; `onAssigned` is told of the whole assignment whenever it changes. */
+  run(signal: AbortSignal, onAssigned: (assigned: readonly AssignedPartition[]) => void): Promise<void>;
+  /** Has part in these topics from now on. */
+  subscribe(topics: readonly string[]): void;
+  /** Tells the group how far a partition has been drained: for whoever watches its lag, and for nothing else. Never throws. */
+  drained(partition: AssignedPartition, nextOffset: number): void;
+}
