@@ -28,6 +28,8 @@ export type SessionOptions = {
   abandoned?: AbandonedCommits;
   /** Sessions that are open or being opened; each takes itself out when it is closed. */
   attached?: Set<Session>;
+  /** Throws where this is another database than the one that is meant; asked of every primary, before anything else. */
+  verify?: (session: Session) => Promise<void>;
   /** Keep the server's own synchronous_commit: for asking what it is, never for acknowledging. */
   asConfigured?: boolean;
 };
@@ -206,14 +208,14 @@ async function openIfPrimary(url: string, options: SessionOptions): Promise<Sess
       cause: error,
     });
   }
-  let isPrimary = false;
   try {
     const asked = session.query<{ standby: boolean }>({ text: "SELECT pg_is_in_recovery() AS standby" });
     const [row] = await cutAfter(session, options.connectTimeoutMs, asked);
-    isPrimary = row?.standby === false;
-  } finally {
-    if (!isPrimary) session.destroy();
+    if (row?.standby !== false) throw new Error("is a standby");
+    if (options.verify) await cutAfter(session, options.connectTimeoutMs, options.verify(session));
+    return session;
+  } catch (error) {
+    session.destroy();
+    throw new Error(`${hostName(url)}: ${(error as Error).message}`, { cause: error });
   }
-  if (!isPrimary) throw new Error(`${hostName(url)}: is a standby`);
-  return session;
 }

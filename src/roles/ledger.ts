@@ -11,8 +11,9 @@ import { type DurabilityCheck, describeFaults } from "../recording/durability.ts
 import { GateMonitor } from "../recording/gate-monitor.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { atMostEvery, type Log } from "../runtime/log.ts";
-import { gaugeOf, labelledGaugeOf, type Metrics } from "../runtime/metrics.ts";
+import type { Metrics } from "../runtime/metrics.ts";
 import { ABANDONED_COMMITS_MAX, POOL_SESSIONS_MAX } from "./connections.ts";
+import { GateMetrics } from "./gate-metrics.ts";
 import type { Reason } from "./health.ts";
 
 /** How long a process may go on believing what it knew of a contest. */
@@ -28,6 +29,8 @@ export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CL
  */
 export const BUFFERED_LIFETIME_MS = 15_000;
 export const BUFFERED_CLOSE_NOTICE_MS = BUFFERED_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CLOSE_ANNOUNCING_MS;
+/** In metrics and on command lines; further ledgers have names of their own. */
+export const HOME_LEDGER_NAME = "home";
 /** Sessions outside the lanes wait this long for a lock; always before a commit. */
 const LOCK_TIMEOUT_MS = 1_000;
 export const TRANSACTION_TIMEOUT_MS = 4_000;
@@ -54,28 +57,13 @@ export function sessionOptions(applicationName: string): SessionOptions {
   return { applicationName, connectTimeoutMs: CONNECT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS };
 }
 
-export async function openLedger(
-  opened: AsyncDisposableStack,
-  { databaseUrl, roleName, overrideGate, log, metrics }: LedgerOptions,
-) {
-  const abandoned = new AbandonedCommits(ABANDONED_COMMITS_MAX);
-  const shared = { abandoned, attached: new Set<Session>() };
-  const gate = openGate(opened, { databaseUrl, log, metrics }, shared);
-  await startAsking(opened, gate);
-  const session: SessionOptions = {
-    ...sessionOptions(`urna ${roleName}`),
-    ...shared,
-    gateFaults: () => gate.faults,
-    overrideGate,
-  };
-  const pool = opened.use(
-    new SessionPool({
-      ...session,
-      connectionString: databaseUrl,
-      sessionsMax: POOL_SESSIONS_MAX,
-      waitingMax: 1_000,
-    }),
-  );
+/** The home ledger: elections and contests besides the ballots. */
+export async function openLedger(opened: AsyncDisposableStack, options: LedgerOptions) {
+  const { databaseUrl, roleName, log, metrics } = options;
+  const gates = new GateMetrics(metrics);
+  const session = sessionOptions(`urna ${roleName}`);
+  const cluster = await openCluster(opened, { ...options, name: HOME_LEDGER_NAME, session, gates });
+  const { pool } = cluster;
   const store = new PostgresContestStore(pool, TRANSACTION_TIMEOUT_MS);
   const directory = opened.use(
     new ContestDirectory(store, {
@@ -89,17 +77,52 @@ export async function openLedger(
       ),
     }),
   );
+  return { ...cluster, databaseUrl, gates, store, directory };
+}
+
+export type ClusterOptions = {
+  /** The ledger's, for people. */
+  name: string;
+  databaseUrl: string;
+  session: SessionOptions;
+  overrideGate: boolean;
+  log: Log;
+  gates: GateMetrics;
+};
+
+/** The PostgreSQL cluster of a ledger: its durability gate, and sessions that acknowledge nothing while it is shut. */
+export async function openCluster(opened: AsyncDisposableStack, options: ClusterOptions) {
+  const { name, databaseUrl, overrideGate, gates } = options;
+  const abandoned = new AbandonedCommits(ABANDONED_COMMITS_MAX);
+  const shared = { abandoned, attached: new Set<Session>() };
+  const gate = openGate(opened, options, shared);
+  gates.add(name, gate);
+  await startAsking(opened, gate);
+  const session: SessionOptions = {
+    ...options.session,
+    ...shared,
+    gateFaults: () => gate.faults,
+    overrideGate,
+  };
+  const pool = opened.use(
+    new SessionPool({
+      ...session,
+      connectionString: databaseUrl,
+      sessionsMax: POOL_SESSIONS_MAX,
+      waitingMax: 1_000,
+    }),
+  );
   const finder = new PostgresBallotFinder(pool, {
     timeoutMs: TRANSACTION_TIMEOUT_MS,
     askersMax: 20_000,
     keysMax: 2_000,
   });
-  return { databaseUrl, session, pool, store, directory, finder, gate };
+  return { session, pool, finder, gate };
 }
 
 function openGate(
   opened: AsyncDisposableStack,
-  { databaseUrl, log, metrics }: Pick<LedgerOptions, "databaseUrl" | "log" | "metrics">,
+  { name, databaseUrl, log }: Pick<ClusterOptions, "name" | "databaseUrl" | "log">,
   shared: { abandoned: AbandonedCommits; attached: Set<Session> },
 ): GateMonitor {
   const commit = opened.use(
@@ -110,7 +133,7 @@ function openGate(
       timeoutMs: GATE_COMMIT_TIMEOUT_MS,
     }),
   );
-  const gate = new GateMonitor(
+  return new GateMonitor(
     nodeQuestions(databaseUrl, sessionOptions("urna gate"), systemClock),
     () => commit.confirm(),
     {
@@ -119,8 +142,12 @@ function openGate(
       ageMsMax: GATE_AGE_MS_MAX,
       clock: systemClock,
       onChange: (faults) => {
-        if (faults.length === 0) log.info("the durability gate is open");
-        else log.error(`the durability gate is shut, nothing is acknowledged: ${describeFaults(faults)}`);
+        const ledger = name === HOME_LEDGER_NAME ? "" : ` of ledger ${name}`;
+        if (faults.length === 0) log.info(`the durability gate${ledger} is open`);
+        else
+          log.error(
+            `the durability gate${ledger} is shut, nothing is acknowledged: ${describeFaults(faults)}`,
+          );
       },
       onPrimary: (host) => {
         log.info(`${host} is the primary`);
@@ -128,23 +155,6 @@ function openGate(
       },
     },
   );
-  gaugeOf(
-    metrics,
-    "urna_durability_gate_faults",
-    "What forbids acknowledging; 0 when nothing does",
-    () => gate.faults.length,
-  );
-  const help = "1 for each check that forbids acknowledging";
-  labelledGaugeOf(metrics, "urna_durability_gate_fault", help, ["check"], () =>
-    gate.faults.map(({ check }) => ({ check })),
-  );
-  gaugeOf(
-    metrics,
-    "urna_durability_gate_age_seconds",
-    "Age of the answers that the gate goes by",
-    () => gate.ageMs / 1000,
-  );
-  return gate;
 }
 
 /** Until the ledger is left: what a role does before it serves may take longer than answers count. */
@@ -157,6 +167,6 @@ async function startAsking(opened: AsyncDisposableStack, gate: GateMonitor): Pro
 }
 
 /** Why no ballot is acknowledged now; empty when ballots are. */
-export function gateReasons({ gate }: LedgerAccess): Reason[] {
+export function gateReasons({ gate }: Pick<LedgerAccess, "gate">): Reason[] {
   return gate.faults.map(({ check, found, mend }: DurabilityCheck) => ({ check, found, mend }));
 }

@@ -1,14 +1,39 @@
-/** The ledger's schema: brought up to date by whoever runs elections, and asked for by everybody else. */
+/** The ledgers' schema: brought up to date by whoever runs elections, and asked for by everybody else. */
+import { randomUUID } from "node:crypto";
+import { HOME_LEDGER } from "../election/buffering.ts";
+import { writeWal } from "../postgres/ballots.ts";
+import { commitOrThrow } from "../postgres/durable-commit.ts";
+import { becomeLedger, type LedgerIdentity } from "../postgres/ledger-identity.ts";
 import { migrate, pendingMigrations } from "../postgres/migrate.ts";
 import { Session } from "../postgres/session.ts";
 import type { Log } from "../runtime/log.ts";
-import { sessionOptions } from "./ledger.ts";
+import { HOME_LEDGER_NAME, sessionOptions } from "./ledger.ts";
 
 const MIGRATION_TIMEOUT_MS = 60_000;
 
-export async function updateSchema(databaseUrl: string, log: Log): Promise<void> {
+/** The home ledger's schema, and that it is one. */
+export async function updateSchema(databaseUrl: string, log: Log): Promise<LedgerIdentity> {
+  return setUpLedger(
+    databaseUrl,
+    { number: HOME_LEDGER, name: HOME_LEDGER_NAME, deployment: randomUUID() },
+    log,
+  );
+}
+
+/** May be done again, by several processes at once. Throws where the database is another ledger already. */
+export async function setUpLedger(
+  databaseUrl: string,
+  identity: LedgerIdentity,
+  log: Log,
+): Promise<LedgerIdentity> {
   await using session = await Session.openPrimary(databaseUrl, sessionOptions("urna migrations"));
-  for (const name of await migrate(session, MIGRATION_TIMEOUT_MS)) log.info(`migration ${name} applied`);
+  for (const name of await migrate(session, MIGRATION_TIMEOUT_MS)) {
+    log.info(`migration ${name} applied to ledger ${identity.name}`);
+  }
+  return commitOrThrow(session, MIGRATION_TIMEOUT_MS, async () => {
+    await writeWal(session);
+    return becomeLedger(session, identity);
+  });
 }
 
 /** Only the admin role changes the schema: many gateways starting at once must not. */

@@ -78,13 +78,13 @@ export function gaugeOf(metrics: Metrics, name: string, help: string, read: () =
   });
 }
 
-/** One that is 1 for each set of labels that `read` gives, and absent for all others. */
+/** One for each set of labels that `read` gives when it is scraped, and absent for all others. */
 export function labelledGaugeOf<Label extends string>(
   metrics: Metrics,
   name: string,
   help: string,
   labelNames: readonly Label[],
-  read: () => Record<Label, string>[],
+  read: () => { labels: Record<Label, string>; value: number }[],
 ): void {
   new Gauge({
     name,
@@ -93,7 +93,7 @@ export function labelledGaugeOf<Label extends string>(
     registers: [metrics.registry],
     collect() {
       this.reset();
-      for (const labels of read()) this.set(labels, 1);
+      for (const { labels, value } of read()) this.set(labels, value);
     },
   });
 }

@@ -9,6 +9,33 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+export type NamedLedger = { name: string; databaseUrl: string };
+
+const LEDGER = /^([a-z0-9][a-z0-9-]{0,62})=(postgres(?:ql)?:\/\/\S+)$/;
+/** A further ledger's number is below 128. */
+const LEDGERS_MAX = 127;
+
+/** `east=postgres://… west=postgres://…`; what is wrong is told without what may be a password. */
+export function parseLedgers(text: string): NamedLedger[] {
+  const ledgers = text.split(/\s+/).filter((each) => each !== "");
+  const named = ledgers.map((each, i) => {
+    const [, name, databaseUrl] = LEDGER.exec(each) ?? [];
+    if (name !== undefined && name !== "home") return { name, databaseUrl: databaseUrl! };
+    throw new InvalidSecretError(
+      `--ledgers (URNA_LEDGERS), ledger ${i + 1}: write name=postgres://user:password@host1,host2/database, ` +
+        "several of them with a space between; a name has a-z, 0-9 and -, and is not home",
+    );
+  });
+  if (named.length > LEDGERS_MAX) {
+    throw new InvalidSecretError(`--ledgers (URNA_LEDGERS): ${LEDGERS_MAX} at most`);
+  }
+  const names = named.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new InvalidSecretError(`--ledgers (URNA_LEDGERS): ledger ${twice} is named twice`);
+  return named;
+}
+
 /** Not commander's InvalidArgumentError: that one's message quotes what was given. */
 export class InvalidSecretError extends Error {}
 
@@ -50,6 +77,28 @@ export const OPTIONS = {
       "DATABASE_URL",
       "the ledger: postgres://user:password@host1:5432,host2:5432/database, with every host that may be primary",
     ),
+  ledgers: () =>
+    option(
+      "--ledgers <ledgers>",
+      "URNA_LEDGERS",
+      "further ledgers that record buffered elections' ballots: name=postgres://…, several with a space between",
+    )
+      .default([], "none")
+      .argParser(parseLedgers),
+  kafka: () =>
+    option(
+      "--kafka <url>",
+      "URNA_KAFKA",
+      "Kafka, for buffered elections: kafka://host1:9092,host2:9092, or kafkas://user:password@… with TLS",
+    ),
+  partitions: () =>
+    option(
+      "--partitions <number>",
+      "URNA_PARTITIONS",
+      "partitions of a buffered election's topic, where its organiser names no number",
+    )
+      .default(32)
+      .argParser(wholeNumber(1, 10_000)),
   url: () => option("--url <url>", "URNA_URL", "where Urna answers (default: the running urna dev)"),
   secretsFile: () =>
     option(

@@ -4,7 +4,17 @@ export const MAY_IMPORT: Record<string, string[]> = {
   "index.ts": ["admission"],
   cli: ["admission", "auditing", "client", "election", "postgres", "recording", "roles", "runtime"],
   roles: [
-    ...["admission", "auditing", "casting", "contests", "contract", "embedded", "http", "postgres"],
+    ...[
+      "admission",
+      "auditing",
+      "casting",
+      "contests",
+      "contract",
+      "election",
+      "embedded",
+      "http",
+      "postgres",
+    ],
     ...["recording", "results", "runtime", "web"],
   ],
   postgres: ["auditing", "buffering", "contests", "election", "ledger", "recording", "results", "runtime"],

@@ -132,7 +132,7 @@ test("every call of the contract is in the README's table, and no other", () => 
 });
 
 test("every metric is in the table of metrics, and no other", () => {
-  const code = sources(/^src\/(runtime\/metrics|roles\/\w+)\.ts$/).map(([, text]) => text);
+  const code = sources(/^src\/(runtime\/metrics|roles\/[\w-]+)\.ts$/).map(([, text]) => text);
   const named = [...code.join("").matchAll(/"(urna_\w+)"/g)].map(([, name]) => name!);
   const [, table] = RUNNING.split("## Metrics");
   expect(

@@ -97,7 +97,7 @@ test("from its opening on the ledger's gate is asked about, whatever the role do
 test("a standby that hangs makes it unready within seconds; metrics say why", async () => {
   await untilRecording();
   const shown = () => gateway.metrics.registry.metrics();
-  expect(await shown()).toContain("urna_durability_gate_faults 0");
+  expect(await shown()).toContain('urna_durability_gate_faults{ledger="home"} 0');
   {
     using _ = freeze(cluster.nodes.standby.dataFolder);
     await eventually(
@@ -106,9 +106,11 @@ test("a standby that hangs makes it unready within seconds; metrics say why", as
       NOTICED_MS_MAX,
     );
     const metrics = await shown();
-    expect(metrics).toContain('urna_durability_gate_fault{check="a standby confirms a commit"} 1');
-    expect(metrics).toMatch(/urna_durability_gate_faults [1-9]/);
-    expect(metrics).toMatch(/urna_durability_gate_age_seconds [\d.]+/);
+    expect(metrics).toContain(
+      'urna_durability_gate_fault{ledger="home",check="a standby confirms a commit"} 1',
+    );
+    expect(metrics).toMatch(/urna_durability_gate_faults\{ledger="home"\} [1-9]/);
+    expect(metrics).toMatch(/urna_durability_gate_age_seconds\{ledger="home"\} [\d.]+/);
   }
   await eventually("the gate opens", () => gateReasons(gateway.ledger).length === 0);
   expect(await shown()).not.toContain("urna_durability_gate_fault{");

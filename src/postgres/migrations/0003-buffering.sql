@@ -4,10 +4,10 @@
 
 -- Which of a deployment's ledgers this one is. Streams are numbered from number * 2^24 + 1, so that all are told apart.
 CREATE TABLE ledger_identity (
-  number int2 NOT NULL CHECK (number BETWEEN 0 AND 127),
-  name   text NOT NULL,
-  -- The home ledger's system identifier: a further ledger belongs to one deployment.
-  home   text NOT NULL
+  number     int2 NOT NULL CHECK (number BETWEEN 0 AND 127),
+  name       text NOT NULL,
+  -- Drawn by the home ledger: a further ledger belongs to one deployment.
+  deployment uuid NOT NULL
 );
 CREATE UNIQUE INDEX one_ledger_identity ON ledger_identity ((true));
 

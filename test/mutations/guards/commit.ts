@@ -75,8 +75,8 @@ export const COMMIT: Guard[] = [
     name: "primary",
     without: "pg_is_in_recovery is asked: a standby is taken for the primary",
     file: "src/postgres/session.ts",
-    text: "isPrimary = row?.standby === false;",
-    becomes: "isPrimary = row !== undefined;",
+    text: "if (row?.standby !== false) throw",
+    becomes: "if (row === undefined) throw",
     noticedBy: ["test/postgres/session.test.ts", "a standby that answers is not taken for the primary"],
   },
 ];
