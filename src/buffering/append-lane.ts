@@ -31,8 +31,6 @@ export type AppendLaneOptions = {
   /** What an append may take, after which its outcome is unknown. */
   appendTimeoutMs: number;
   clock: Clock;
-  /** Whether the log is known not to keep what it is given now: a ballot that comes meanwhile is refused at once. */
-  isShut: () => boolean;
   onBatch: (outcomes: readonly AppendOutcome[], durationMs: number) => void;
 };
 
@@ -63,7 +61,7 @@ export class AppendLane {
     return this.waiting.length >= this.options.batchBallotsMax;
   }
 
-  /** Settles by the request's deadline; never rejects. While the lane is full, and the log shut, it settles at once. */
+  /** Settles by the request's deadline; never rejects. While the next batch is full it settles at once. */
   append(request: AppendRequest): Promise<AppendVerdict> {
     const refusal = this.refusal();
     if (refusal !== null) return Promise.resolve({ verdict: "not_recorded", reason: refusal });
@@ -99,7 +97,6 @@ export class AppendLane {
 
   private refusal(): string | null {
     if (!this.accepting) return "this gateway is shutting down: try again, which is always safe";
-    if (this.options.isShut()) return NOT_NOW;
     return this.isFull ? TOO_MANY : null;
   }
 

@@ -1,4 +1,5 @@
 /** What buffering needs of a log: topics of partitions that are appended to, read in order, and never lose a record. */
+import type { DurabilityCheck } from "../recording/durability.ts";
 
 /** A topic of that name may have been made anew: it is the same one only if its id, a uuid, is. */
 export type Topic = { name: string; id: string };
@@ -17,6 +18,11 @@ export type AppendOutcome =
 /** For concurrent use: several calls may be under way. */
 export interface Appender extends AsyncDisposable {
   /**
+   * A number of the broker that the partition's records go to now, as far as is known: those of one broker are appended
+   * together, so that one that hangs holds up no other one's. Costs nothing: may be asked for every record.
+   */
+  leaderOf(topic: Topic, partition: number): number;
+  /**
    * One outcome a record, in their order; those of one partition follow each other in the log as given. Settles by
    * `timeoutMs` and never throws. A record whose outcome was told is not sent again behind the caller's back.
    */
@@ -30,6 +36,12 @@ export interface TopicMaker {
    * counts as appended, and none is ever deleted. Throws when it can't be had, or has another number of partitions.
    */
   makeTopic(name: string, partitions: number): Promise<string>;
+}
+
+/** Tells what it is that keeps a topic's records. For concurrent use. */
+export interface LogInspector {
+  /** Settings, replicas, brokers, as they are in force. In bounded time; throws where it can't know. */
+  inspect(topic: Topic): Promise<DurabilityCheck[]>;
 }
 
 export type LogRecord = { offset: number; key: Buffer | null; value: Buffer | null };

@@ -25,7 +25,7 @@ export type PartitionDrainOptions = {
   clock: Clock;
   onBlock: (block: DrainedBlock, durationMs: number) => void;
   onRetry: (error: Error) => void;
-  /** The offset of the first record that is not drained yet. */
+  /** The offset of the first record that is not drained yet: told at the begin, when the log is right, and after each block. */
   onDrained: (nextOffset: number) => void;
 };
 
@@ -59,6 +59,7 @@ export class PartitionDrain {
     if (head === null) return;
     const claimed = head;
     if ((await this.again(signal, () => this.checkLog(claimed))) === null) return;
+    this.options.onDrained(head.nextOffset);
     while (!signal.aborted) {
       const { nextOffset } = head;
       const records = await this.again(signal, () => this.read(nextOffset));

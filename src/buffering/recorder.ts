@@ -5,7 +5,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { ContestLookUp } from "./block-maker.ts";
 import type { DrainedBlock, DrainLedger } from "./drain.ts";
 import type { AssignedPartition, GroupMember, LogReader } from "./log.ts";
-import { PartitionDrain, type PartitionDrainOptions } from "./partition-drain.ts";
+import { PartitionDrain, type PartitionDrainOptions, StreamTakenError } from "./partition-drain.ts";
 
 /** One partition, and what is wrong with its log where its drain has stopped for people to look. */
 export type DrainStatus = {
@@ -108,11 +108,11 @@ export class Recorder {
       try {
         await this.drainOf(partition, status).run(signal);
       } catch (error) {
-        status.stopped = error as Error;
+        // Being fenced is what becomes of whoever was slow to hear of another assignment.
+        if (!(error instanceof StreamTakenError)) status.stopped = error as Error;
         onStopped(partition, error as Error);
         // Tried again too when people must look: it stops in the same way until they have mended it.
         await clock.pause(takenPauseMs, signal);
-        status.stopped = null;
       }
     }
   }
@@ -132,6 +132,7 @@ export class Recorder {
       onRetry: (error) => this.options.onRetry({ topic, partition }, error),
       onDrained: (nextOffset) => {
         status.nextOffset = nextOffset;
+        status.stopped = null;
         member.drained({ topic, partition }, nextOffset);
       },
     });

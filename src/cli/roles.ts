@@ -1,11 +1,13 @@
-/** `urna gateway`, `urna results`, `urna admin` */
+/** `urna gateway`, `urna recorder`, `urna results`, `urna admin` */
 import { Command } from "commander";
 import {
   type AdminConfig,
   type GatewayConfig,
+  type RecorderConfig,
   type RoleConfig,
   runAdmin,
   runGateway,
+  runRecorder,
   runResults,
 } from "../roles/separate.ts";
 import { OPTIONS } from "../runtime/options.ts";
@@ -20,10 +22,21 @@ export function roleCommands(): Command[] {
       "--secrets-file gateway.json",
     )
       .addOption(OPTIONS.secretsFile())
+      .addOption(OPTIONS.kafka())
       .addOption(OPTIONS.lanes())
       .addOption(OPTIONS.batchBallotsMax())
       .addOption(OPTIONS.overrideGate())
       .action((config: GatewayConfig) => endAfter(runGateway(config))),
+    addNeeded(
+      roleCommand(
+        "recorder",
+        "record the ballots of buffered elections out of Kafka, each in the ledger of its partition",
+        "--kafka kafka://k1:9092,k2:9092,k3:9092",
+      ),
+      OPTIONS.kafka(),
+    )
+      .addOption(OPTIONS.overrideGate())
+      .action((config: RecorderConfig) => endAfter(runRecorder(config))),
     roleCommand(
       "results",
       "count what was recorded and show it live; serve the pages; verify receipts",
@@ -40,6 +53,8 @@ export function roleCommands(): Command[] {
       OPTIONS.adminToken(),
     )
       .addOption(OPTIONS.secretsFile())
+      .addOption(OPTIONS.kafka())
+      .addOption(OPTIONS.partitions())
       .addOption(OPTIONS.drainMs())
       .action((config: AdminConfig) => endAfter(runAdmin(config))),
   ];
@@ -48,6 +63,7 @@ export function roleCommands(): Command[] {
 function roleCommand(name: string, description: string, flags: string): Command {
   return addNeeded(new Command(name), OPTIONS.databaseUrl())
     .description(description)
+    .addOption(OPTIONS.ledgers())
     .addOption(OPTIONS.port())
     .addOption(OPTIONS.host("0.0.0.0"))
     .addOption(OPTIONS.deadlineMs())

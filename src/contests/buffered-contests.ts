@@ -18,6 +18,8 @@ export type BufferedContestsOptions = {
   ledgers: ReadonlyMap<string, BallotLedger>;
   partitionsByDefault: number;
   appendTimeoutMs: number;
+  /** So long after the close gateways may still promise ballots: no barrier is written before. */
+  drainMsMin: number;
   /** A barrier that has not been met for so long is written again. */
   barrierAgainMs: number;
   clock: Clock;
@@ -72,6 +74,8 @@ export class BufferedContests {
    */
   async passBarriers(contest: Contest): Promise<boolean> {
     const buffering = contest.buffering!;
+    const { clock, drainMsMin } = this.options;
+    if (clock.now() < contest.closesAtMs! + drainMsMin) return false;
     const passed = await Promise.all(
       this.ledgersOf(buffering).map((ledger) => ledger.partitionsPassed(contest)),
     );

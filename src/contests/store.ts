@@ -21,6 +21,8 @@ export interface ContestStore {
   setTopic(election: Election, topicId: string): Promise<Election>;
   findElection(id: string): Promise<Election | null>;
   allElections(): Promise<Election[]>;
+  /** Buffered elections whose log may still have ballots that no ledger has. */
+  electionsToDrain(): Promise<Election[]>;
   /** By public id or uuid; those that do not exist are left out. */
   findContests(ids: readonly string[]): Promise<Contest[]>;
   /** Those that are no drafts any more, newest first. */

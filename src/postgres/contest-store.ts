@@ -61,6 +61,10 @@ export class PostgresContestStore implements ContestStore {
     return this.briefly((session) => rows.selectAllElections(session));
   }
 
+  electionsToDrain(): Promise<Election[]> {
+    return this.briefly((session) => rows.selectElectionsToDrain(session));
+  }
+
   async findContests(ids: readonly string[]): Promise<Contest[]> {
     const possible = ids.filter(isPublicId);
     if (possible.length === 0) return [];

@@ -47,6 +47,16 @@ export async function selectAllElections(session: Session): Promise<Election[]> 
   return selectElections(session, "", []);
 }
 
+/** Buffered elections whose log may still have ballots to drain: those with a contest that is not final, or just became so. */
+export async function selectElectionsToDrain(session: Session): Promise<Election[]> {
+  const where = `
+    WHERE topic_id IS NOT NULL AND (
+      NOT EXISTS (SELECT FROM contests WHERE contests.election_uuid = elections.election_uuid)
+      OR EXISTS (SELECT FROM contests WHERE contests.election_uuid = elections.election_uuid
+                 AND (final_at IS NULL OR final_at > now() - interval '1 hour')))`;
+  return selectElections(session, where, []);
+}
+
 async function selectElections(session: Session, where: string, values: unknown[]): Promise<Election[]> {
   const rows = await session.query<Omit<Election, "buffering"> & BufferingRow>(
     {

@@ -2,6 +2,8 @@
 
 /** Sessions that everything but the lanes shares. */
 export const POOL_SESSIONS_MAX = 8;
+/** Sessions of a recorder, on each ledger, for all partitions that it drains there. */
+export const DRAIN_SESSIONS_MAX = 8;
 /** Commits that a process may have abandoned and still begin another one. */
 export const ABANDONED_COMMITS_MAX = 8;
 /** The tailer's session, the gate's commits, its question whether one still waits, and its question to each node. */

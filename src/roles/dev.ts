@@ -2,9 +2,11 @@
 import { openAdmissionRoute } from "../admission/open-admission.ts";
 import { createLog, type LogFormat } from "../runtime/log.ts";
 import { createMetrics } from "../runtime/metrics.ts";
+import type { NamedLedger } from "../runtime/options.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
+import { openBufferedPath } from "./buffering.ts";
 import {
   announce,
   keptAdminToken,
@@ -13,6 +15,7 @@ import {
   openDatabase,
   openSecrets,
 } from "./dev-setup.ts";
+import { openLedgers, setUpFurtherLedgers } from "./further-ledgers.ts";
 import { openGateway } from "./gateway.ts";
 import { gateReasons, openLedger } from "./ledger.ts";
 import { serveParts } from "./part.ts";
@@ -24,6 +27,9 @@ export type DevConfig = {
   data: string;
   adminToken?: string;
   databaseUrl?: string;
+  ledgers: NamedLedger[];
+  kafka?: string;
+  partitions: number;
   unsafeOverrideGate: boolean;
   deadlineMs: number;
   drainMs: number;
@@ -43,16 +49,22 @@ export async function runDev(config: DevConfig): Promise<void> {
   const ledger = await openLedger(opened, { databaseUrl, roleName: "dev", overrideGate, log, metrics });
   const secrets = await openSecrets(data, ledger.store, log);
   const adminToken = config.adminToken ?? keptAdminToken(data);
-  const casting = { lanes, batchBallotsMax, deadlineMs };
-  const gateway = openGateway(opened, ledger, { ...secrets, ...casting, accepting: null, log, metrics });
-  const admin = openAdmin(ledger, { secrets, adminToken, drainMs: config.drainMs, buffered: null, log });
+  const setUp = await setUpFurtherLedgers(ledger, config.ledgers, log);
+  const ledgers = await openLedgers(opened, ledger, config.ledgers, { roleName: "dev", overrideGate, log });
+  const buffered = openBufferedPath(opened, ledger, ledgers, { ...config, log, metrics });
+  const casting = { lanes, batchBallotsMax, deadlineMs, accepting: buffered?.accepting ?? null };
+  const gateway = openGateway(opened, ledger, { ...secrets, ...casting, ledgers, log, metrics });
+  const { drainMs } = config;
+  const contests = buffered?.contests ?? null;
+  const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: contests, log });
   const results = openResults(opened, ledger, { log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));
   const pages = [openAdmission, ...pageRoutes(await buildPages({ openAdmission: true }))];
   await admin.reportOtherPeppers();
   await offerDemo(admin.administration);
 
-  await serveParts([gateway, admin, results, { routes: pages, services: [] }], {
+  const others = { routes: pages, services: [setUp] };
+  await serveParts([gateway, admin, results, ...(buffered?.parts ?? []), others], {
     host,
     port,
     log,

@@ -15,11 +15,14 @@ import { systemClock as clock } from "../runtime/clock.ts";
 import { atMostEvery, failureLog, type Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
+import type { OpenLedger } from "./further-ledgers.ts";
 import { DIRECTORY_LIFETIME_MS, type LedgerAccess } from "./ledger.ts";
 
 export type GatewayOptions = {
   /** Null where no election can be buffered. */
   accepting: Accepting | null;
+  /** All that ballots may be recorded in. */
+  ledgers: readonly OpenLedger[];
   tokenKeys: readonly TokenKey[];
   lanes: number;
   batchBallotsMax: number;
@@ -42,7 +45,9 @@ const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions) {
   const { accepting, log, metrics } = options;
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
-  gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => lanes.waitingBallots);
+  gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => {
+    return lanes.waitingBallots + (accepting?.waitingBallots ?? 0);
+  });
   const limiter = new VoterLimiter({ ...VOTER_BOUND, steadyMs: clock.steadyMs });
   const { directory, finder, store } = ledger;
   const list = new ContestList(store, {
@@ -64,7 +69,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   const routes = [
     ...castingRoutes(casting, directory, {
       body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
-      isFull: () => lanes.isFull,
+      isFull: () => lanes.isFull && (accepting?.isFull ?? true),
       onAnswer: metrics.castAnswers,
       onUnexpected: failureLog(log),
     }),
@@ -72,7 +77,11 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
   ];
   const services: Service[] = [{ name: "lanes", run: () => lanes.run(), drain: () => lanes.drain() }];
   if (accepting !== null) {
-    services.push({ name: "accepting", run: () => accepting.run(), drain: () => accepting.drain() });
+    services.push({
+      name: "accepting",
+      run: (signal) => accepting.run(signal),
+      drain: () => accepting.drain(),
+    });
   }
   return { routes, services };
 }

@@ -29,6 +29,12 @@ export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CL
  */
 export const BUFFERED_LIFETIME_MS = 15_000;
 export const BUFFERED_CLOSE_NOTICE_MS = BUFFERED_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CLOSE_ANNOUNCING_MS;
+/**
+ * So long after the close a gateway may still answer 202 for a ballot that came before it; and so long after the close
+ * barriers are written, at the earliest. What clocks may differ by is between them, once for either side.
+ */
+export const BUFFERED_PROMISE_MS = 2_000;
+export const BUFFERED_DRAIN_MS_MIN = BUFFERED_PROMISE_MS + 2 * CLOCKS_DIFFER_MS_MAX;
 /** In metrics and on command lines; further ledgers have names of their own. */
 export const HOME_LEDGER_NAME = "home";
 /** Sessions outside the lanes wait this long for a lock; always before a commit. */

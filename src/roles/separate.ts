@@ -2,12 +2,17 @@
 import { loadSecrets, loadTokenKeys } from "../admission/secrets-file.ts";
 import { createLog, type Log, type LogFormat } from "../runtime/log.ts";
 import { createMetrics, type Metrics } from "../runtime/metrics.ts";
+import type { NamedLedger } from "../runtime/options.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
+import { openAccepting, openBufferedContests, openKafka } from "./buffering.ts";
+import { type OpenLedger, openLedgers, setUpFurtherLedgers } from "./further-ledgers.ts";
 import { openGateway } from "./gateway.ts";
+import type { Unready } from "./health.ts";
 import { gateReasons, type LedgerAccess, openLedger } from "./ledger.ts";
 import { type Part, serveParts } from "./part.ts";
+import { openRecorder } from "./recorder.ts";
 import { openResults } from "./results.ts";
 import { refusePendingMigrations, updateSchema } from "./schema.ts";
 
@@ -15,23 +20,54 @@ export type RoleConfig = {
   host: string;
   port: number;
   databaseUrl: string;
+  ledgers: NamedLedger[];
   deadlineMs: number;
   unsafeOverrideGate?: boolean;
   logFormat: LogFormat;
   logLevel: string;
 };
 
-export type GatewayConfig = RoleConfig & { secretsFile?: string; lanes: number; batchBallotsMax: number };
+export type GatewayConfig = RoleConfig & {
+  secretsFile?: string;
+  kafka?: string;
+  lanes: number;
+  batchBallotsMax: number;
+};
 
-export type AdminConfig = RoleConfig & { secretsFile?: string; adminToken: string; drainMs: number };
+export type RecorderConfig = RoleConfig & { kafka: string };
+
+export type AdminConfig = RoleConfig & {
+  secretsFile?: string;
+  kafka?: string;
+  partitions: number;
+  adminToken: string;
+  drainMs: number;
+};
 
 export function runGateway(config: GatewayConfig): Promise<void> {
-  const { secretsFile, lanes, batchBallotsMax, deadlineMs } = config;
+  const { secretsFile, kafka, lanes, batchBallotsMax, deadlineMs } = config;
   const tokenKeys = loadTokenKeys(secretsFile);
-  return runRole("gateway", config, async ({ opened, ledger, log, metrics }) => {
+  return runRole("gateway", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
     await refusePendingMigrations(config.databaseUrl);
-    const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, accepting: null, log, metrics };
-    return [openGateway(opened, ledger, options)];
+    const ledgers = await openAllLedgers();
+    const buffered =
+      kafka === undefined
+        ? null
+        : openAccepting(openKafka(opened, kafka, log), ledger, { batchBallotsMax, log, metrics });
+    const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, ledgers, log, metrics };
+    const gateway = openGateway(opened, ledger, { ...options, accepting: buffered?.accepting ?? null });
+    // Ballots of buffered elections are taken while the ledger fails over: it must get traffic meanwhile.
+    return { parts: [gateway], unready: buffered?.unready ?? (() => gateReasons(ledger)) };
+  });
+}
+
+export function runRecorder(config: RecorderConfig): Promise<void> {
+  return runRole("recorder", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
+    await refusePendingMigrations(config.databaseUrl);
+    const kafka = openKafka(opened, config.kafka, log);
+    const ledgers = await openAllLedgers();
+    const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });
+    return { parts: [recorder], unready: () => [...ledgers.flatMap(gateReasons), ...recorder.unready()] };
   });
 }
 
@@ -39,37 +75,55 @@ export function runResults(config: RoleConfig): Promise<void> {
   return runRole("results", config, async ({ opened, ledger, log, metrics }) => {
     await refusePendingMigrations(config.databaseUrl);
     const pages = pageRoutes(await buildPages({ openAdmission: false }));
-    return [openResults(opened, ledger, { log, metrics }), { routes: pages, services: [] }];
+    const parts = [openResults(opened, ledger, { log, metrics }), { routes: pages, services: [] }];
+    return { parts, unready: () => gateReasons(ledger) };
   });
 }
 
 export function runAdmin(config: AdminConfig): Promise<void> {
-  const { secretsFile, adminToken, drainMs } = config;
+  const { secretsFile, kafka, partitions, adminToken, drainMs } = config;
   const secrets = loadSecrets(secretsFile);
-  return runRole("admin", config, async ({ ledger, log }) => {
+  return runRole("admin", config, async ({ opened, ledger, log, openAllLedgers }) => {
     await updateSchema(config.databaseUrl, log);
-    const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: null, log });
+    const setUp = await setUpFurtherLedgers(ledger, config.ledgers, log);
+    const ledgers = await openAllLedgers();
+    const buffered =
+      kafka === undefined
+        ? null
+        : openBufferedContests(openKafka(opened, kafka, log), ledger, ledgers, partitions);
+    const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered, log });
     await admin.reportOtherPeppers();
-    return [admin];
+    const parts = [admin, { routes: [], services: [setUp] }];
+    return { parts, unready: () => gateReasons(ledger) };
   });
 }
 
-type Parts = { opened: AsyncDisposableStack; ledger: LedgerAccess; log: Log; metrics: Metrics };
+type Opened = {
+  opened: AsyncDisposableStack;
+  ledger: LedgerAccess;
+  log: Log;
+  metrics: Metrics;
+  openAllLedgers: () => Promise<OpenLedger[]>;
+};
 
-async function runRole(name: string, config: RoleConfig, openParts: (parts: Parts) => Promise<Part[]>) {
+type OpenParts = (opened: Opened) => Promise<{ parts: Part[]; unready: Unready }>;
+
+async function runRole(roleName: string, config: RoleConfig, openParts: OpenParts) {
   await using opened = new AsyncDisposableStack();
   const { host, port, databaseUrl, deadlineMs, logFormat, logLevel } = config;
   const overrideGate = config.unsafeOverrideGate ?? false;
   const log = createLog(logFormat, logLevel);
   const metrics = createMetrics();
-  const ledger = await openLedger(opened, { databaseUrl, roleName: name, overrideGate, log, metrics });
-  await serveParts(await openParts({ opened, ledger, log, metrics }), {
+  const ledger = await openLedger(opened, { databaseUrl, roleName, overrideGate, log, metrics });
+  const openAllLedgers = () => openLedgers(opened, ledger, config.ledgers, { roleName, overrideGate, log });
+  const { parts, unready } = await openParts({ opened, ledger, log, metrics, openAllLedgers });
+  await serveParts(parts, {
     host,
     port,
     log,
     metrics,
-    unready: () => gateReasons(ledger),
+    unready,
     deadlineMs,
-    onListening: ({ url }) => log.info(`${name} listens at ${url}`),
+    onListening: ({ url }) => log.info(`${roleName} listens at ${url}`),
   });
 }

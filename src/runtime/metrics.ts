@@ -24,6 +24,34 @@ export function createMetrics() {
       buckets: SECONDS,
       registers,
     }),
+    appended: new Counter({
+      name: "urna_appended_total",
+      help: "Ballots of buffered elections, by what became of appending them",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    appendSeconds: new Histogram({
+      name: "urna_append_seconds",
+      help: "Duration of appending a batch to the log",
+      buckets: SECONDS,
+      registers,
+    }),
+    drainedBallots: new Counter({
+      name: "urna_drained_ballots_total",
+      help: "Ballots that were recorded from the log",
+      registers,
+    }),
+    quarantined: new Counter({
+      name: "urna_quarantined_total",
+      help: "Records of the log that are no ballots of their election",
+      registers,
+    }),
+    drainSeconds: new Histogram({
+      name: "urna_drain_seconds",
+      help: "Duration of recording a block from the log, until it was recorded",
+      buckets: SECONDS,
+      registers,
+    }),
     batchBallots: new Histogram({
       name: "urna_batch_ballots",
       help: "Ballots in a recorded batch",

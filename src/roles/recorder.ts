@@ -1,0 +1,121 @@
+/** The recorder role: drains the log's partitions into the ledgers. */
+import { StreamTakenError } from "../buffering/partition-drain.ts";
+import { type DrainStatus, Recorder } from "../buffering/recorder.ts";
+import type { KafkaLog } from "../kafka/log.ts";
+import { PostgresDrainLedger } from "../postgres/drain-ledger.ts";
+import { SessionPool } from "../postgres/session-pool.ts";
+import { systemClock as clock } from "../runtime/clock.ts";
+import { atMostEvery, type Log } from "../runtime/log.ts";
+import { gaugeOf, labelledGaugeOf, type Metrics } from "../runtime/metrics.ts";
+import type { Service } from "../runtime/service.ts";
+import { DRAIN_SESSIONS_MAX } from "./connections.ts";
+import type { OpenLedger } from "./further-ledgers.ts";
+import type { Reason } from "./health.ts";
+import type { LedgerAccess } from "./ledger.ts";
+
+export type RecorderRoleOptions = { log: Log; metrics: Metrics };
+
+/** Above the sessions' lock timeout, so that waiting for a lock is known not to be a commit. */
+const ATTEMPT_TIMEOUT_MS = 3_000;
+/** In a block: some 600 kB of leaves and ballots. */
+const RECORDS_MAX = 10_000;
+const READ_BYTES_MAX = 1024 * 1024;
+const READ_WAIT_MS = 500;
+const ELECTIONS_POLL_MS = 1_000;
+const TAKEN_PAUSE_MS = 2_000;
+
+export function openRecorder(
+  opened: AsyncDisposableStack,
+  { store, directory }: LedgerAccess,
+  ledgers: readonly OpenLedger[],
+  kafka: KafkaLog,
+  { log, metrics }: RecorderRoleOptions,
+) {
+  const drains = new Map(ledgers.map((ledger) => [ledger.number, openDrainLedger(opened, ledger)] as const));
+  const retried = atMostEvery(1_000, (unwritten, topic: string, partition: number, err: Error) =>
+    log.warn({ err, topic, partition, unwritten }, "a partition could not be drained, trying again"),
+  );
+  const recorder = new Recorder(
+    {
+      log: kafka,
+      member: opened.use(kafka.member()),
+      elections: () => store.electionsToDrain(),
+      contests: directory,
+      ledgerOf: (number) => drains.get(number),
+    },
+    {
+      recordsMax: RECORDS_MAX,
+      bytesMax: READ_BYTES_MAX,
+      waitMs: READ_WAIT_MS,
+      retryPauseMs: 20,
+      retryPauseMsMax: 1_000,
+      clock,
+      electionsPollMs: ELECTIONS_POLL_MS,
+      takenPauseMs: TAKEN_PAUSE_MS,
+      onBlock: (block, durationMs) => {
+        metrics.drainSeconds.observe(durationMs / 1000);
+        metrics.drainedBallots.inc(block.ballots.length);
+        const [first] = block.quarantined;
+        if (first === undefined) return;
+        const { length: records } = block.quarantined;
+        metrics.quarantined.inc(records);
+        log.error({ offset: first.offset, reason: first.reason, records }, "records are in quarantine");
+      },
+      onRetry: ({ topic, partition }, error) => retried(topic, partition, error),
+      onStopped: ({ topic, partition }, err) => {
+        if (err instanceof StreamTakenError) log.info({ topic, partition }, err.message);
+        else log.error({ err, topic, partition }, "a partition is not drained until people have looked");
+      },
+    },
+  );
+  showPartitions(metrics, recorder);
+  const services: Service[] = [{ name: "recorder", run: (signal) => recorder.run(signal) }];
+  const unready = (): Reason[] => recorder.partitions.filter(({ stopped }) => stopped !== null).map(reasonOf);
+  return { routes: [], services, unready };
+}
+
+function openDrainLedger(opened: AsyncDisposableStack, { databaseUrl, session, gate }: OpenLedger) {
+  // Sessions of their own: whoever asks for receipts must not hold up what is recorded.
+  const pool = opened.use(
+    new SessionPool({
+      ...{ ...session, applicationName: "urna recorder", connectionString: databaseUrl },
+      sessionsMax: DRAIN_SESSIONS_MAX,
+      waitingMax: 10_000,
+    }),
+  );
+  return new PostgresDrainLedger(pool, {
+    writer: `recorder ${process.env.HOSTNAME ?? "local"} ${process.pid}`,
+    timeoutMs: ATTEMPT_TIMEOUT_MS,
+    gateFaults: () => gate.faults,
+    overrideGate: session.overrideGate ?? false,
+  });
+}
+
+function showPartitions(metrics: Metrics, recorder: Recorder): void {
+  const labels = ["topic", "partition"] as const;
+  const of = ({ topic, partition }: DrainStatus) => ({ topic, partition: String(partition) });
+  gaugeOf(
+    metrics,
+    "urna_partitions",
+    "Partitions that this recorder drains",
+    () => recorder.partitions.length,
+  );
+  labelledGaugeOf(
+    metrics,
+    "urna_partition_stopped",
+    "1 for each partition that people must look at",
+    labels,
+    () =>
+      recorder.partitions
+        .filter(({ stopped }) => stopped !== null)
+        .map((status) => ({ labels: of(status), value: 1 })),
+  );
+}
+
+function reasonOf({ topic, partition, stopped }: DrainStatus): Reason {
+  return {
+    check: `partition ${partition} of ${topic}`,
+    found: stopped!.message,
+    mend: "docs/operations/failure-modes.md says what each of these means",
+  };
+}

@@ -1,0 +1,173 @@
+/** What running buffered elections does, on two real ledgers and a log in memory. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { randomUUID } from "node:crypto";
+import type { Appender, Appending, AppendOutcome, TopicMaker } from "../../src/buffering/log.ts";
+import { decodeRecord } from "../../src/buffering/record.ts";
+import { BufferedContests } from "../../src/contests/buffered-contests.ts";
+import { topicOf } from "../../src/election/buffering.ts";
+import type { Election } from "../../src/election/election.ts";
+import { PostgresBallotLedger } from "../../src/postgres/ballot-ledger.ts";
+import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
+import { commitOrThrow } from "../../src/postgres/durable-commit.ts";
+import { becomeLedger } from "../../src/postgres/ledger-identity.ts";
+import type { SessionPool } from "../../src/postgres/session-pool.ts";
+import { handClock } from "../support/hand-clock.ts";
+import { createContest, electionOf, openStore } from "../support/record.ts";
+import { freshDatabase } from "../support/shared-cluster.ts";
+
+const DRAIN_MS = 3_000;
+const BARRIER_AGAIN_MS = 10_000;
+
+/** Topics that are made at most once, and what was appended; the next appends can be told to fail. */
+class TopicsInMemory implements TopicMaker, Appender {
+  readonly topics = new Map<string, string>();
+  appended: Appending[] = [];
+  failures: AppendOutcome["outcome"][] = [];
+  isGone = false;
+
+  leaderOf(): number {
+    return 0;
+  }
+
+  async makeTopic(name: string): Promise<string> {
+    if (this.isGone) throw new Error("no broker answers");
+    const id = this.topics.get(name) ?? randomUUID();
+    this.topics.set(name, id);
+    return id;
+  }
+
+  async append(_: unknown, records: readonly Appending[]): Promise<AppendOutcome[]> {
+    return records.map((record): AppendOutcome => {
+      const failure = this.failures.shift() ?? "appended";
+      if (failure !== "appended") return { outcome: failure, error: new Error(failure) };
+      return { outcome: "appended", offset: this.appended.push(record) - 1 };
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+const opened = new AsyncDisposableStack();
+let store: PostgresContestStore;
+let home: SessionPool;
+let east: SessionPool;
+
+beforeAll(async () => {
+  ({ store, pool: home } = await openStore(opened, await freshDatabase()));
+  ({ pool: east } = await openStore(opened, await freshDatabase()));
+  const identity = { number: 1, name: "east", deployment: randomUUID() };
+  await east.use((session) => commitOrThrow(session, 10_000, () => becomeLedger(session, identity)));
+});
+afterAll(() => opened.disposeAsync());
+
+function stage({ ledgers = ["home", "east"] } = {}) {
+  const log = new TopicsInMemory();
+  const clock = handClock(Date.now());
+  const all = new Map([
+    ["home", new PostgresBallotLedger(0, home, 10_000)],
+    ["east", new PostgresBallotLedger(1, east, 10_000)],
+  ]);
+  const buffered = new BufferedContests(store, log, {
+    ledgers: new Map([...all].filter(([name]) => ledgers.includes(name))),
+    ...{ partitionsByDefault: 4, appendTimeoutMs: 1_000, drainMsMin: DRAIN_MS },
+    ...{ barrierAgainMs: BARRIER_AGAIN_MS, clock },
+  });
+  return { log, clock, buffered };
+}
+
+async function streamsOf(pool: SessionPool, { uuid }: Election): Promise<number[]> {
+  const rows = await pool.use((session) =>
+    session.query<{ stream_id: number; partition: number }>(
+      { text: "SELECT stream_id, partition FROM streams WHERE election_uuid = $1 ORDER BY partition" },
+      [uuid],
+    ),
+  );
+  return rows.map(({ partition }) => partition);
+}
+
+/** As the recorder of that partition does when it meets the barrier. */
+async function pass(
+  pool: SessionPool,
+  { uuid }: Election,
+  partition: number,
+  ledgerId: number,
+): Promise<void> {
+  await pool.use((session) =>
+    session.query(
+      {
+        text: `
+          INSERT INTO barriers (contest_id, stream_id, source_offset)
+          SELECT $3, stream_id, 0 FROM streams WHERE election_uuid = $1 AND partition = $2`,
+      },
+      [uuid, partition, ledgerId],
+    ),
+  );
+}
+
+test("further ledgers record, where there are any, and an organiser may choose", () => {
+  expect(stage().buffered.plan({})).toEqual({ partitions: 4, ledgers: [1], topicId: null });
+  expect(stage({ ledgers: ["home"] }).buffered.plan({})).toMatchObject({ ledgers: [0] });
+  expect(stage().buffered.plan({ partitions: 7, ledgers: ["home", "east"] })).toMatchObject({
+    partitions: 7,
+    ledgers: [0, 1],
+  });
+  expect(() => stage().buffered.plan({ ledgers: ["west"] })).toThrow("there is no ledger west");
+});
+
+test("an election takes ballots once its streams and its topic are there, however often that was begun", async () => {
+  const { log, buffered } = stage();
+  const election = await store.createElection(electionOf({ partitions: 5, ledgers: [0, 1], topicId: null }));
+  log.isGone = true;
+  expect(await buffered.addElection(election).catch(({ message }) => message)).toBe("no broker answers");
+  expect((await store.findElection(election.id))!.buffering!.topicId).toBeNull();
+  log.isGone = false;
+  const made = await buffered.addElection(election);
+  expect(made.buffering!.topicId).toBe(log.topics.get(topicOf(election.uuid))!);
+  expect(await buffered.addElection((await store.findElection(election.id))!)).toEqual(made);
+  expect([await streamsOf(home, election), await streamsOf(east, election)]).toEqual([
+    [0, 2, 4],
+    [1, 3],
+  ]);
+  const ids = await east.use((session) =>
+    session.query<{ stream_id: number }>({ text: "SELECT stream_id FROM streams" }),
+  );
+  expect(Math.min(...ids.map(({ stream_id }) => stream_id))).toBeGreaterThan(2 ** 24);
+});
+
+test("a ledger that an election needs and that is not configured is told, and nothing is half done", async () => {
+  const { log, buffered } = stage({ ledgers: ["home"] });
+  const election = await store.createElection(electionOf({ partitions: 2, ledgers: [0, 1], topicId: null }));
+  expect(await buffered.addElection(election).catch(({ code }) => code)).toBe("not_available");
+  expect(log.topics.size).toBe(0);
+});
+
+test("barriers go into every partition that has not met one, after the drain, again only after a while, and all must be met", async () => {
+  const { log, clock, buffered } = stage();
+  const election = await store.createElection(electionOf({ partitions: 3, ledgers: [0, 1], topicId: null }));
+  await buffered.addElection(election);
+  const closesAtMs = clock.nowMs;
+  const contest = await createContest(store, { closesAtMs }, (await store.findElection(election.id))!);
+  await buffered.addContest(contest);
+  await buffered.addContest(contest);
+
+  clock.nowMs += DRAIN_MS - 1;
+  expect(await buffered.passBarriers(contest)).toBe(false);
+  expect(log.appended).toEqual([]);
+  clock.nowMs += 1;
+  log.failures = ["appended", "unknown"];
+  expect(await buffered.passBarriers(contest).catch(({ message }) => message)).toBe("unknown");
+  expect(await buffered.passBarriers(contest)).toBe(false);
+  expect(log.appended.map(({ partition }) => partition)).toEqual([0, 2, 1]);
+  const barrier = { kind: "barrier", contestUuid: contest.uuid, closesAtMs };
+  expect(log.appended.map(({ value }) => decodeRecord(value))).toEqual([barrier, barrier, barrier] as never);
+
+  await pass(home, election, 0, contest.ledgerId);
+  await pass(home, election, 2, contest.ledgerId);
+  expect(await buffered.passBarriers(contest)).toBe(false);
+  expect(log.appended).toHaveLength(3);
+  clock.nowMs += BARRIER_AGAIN_MS;
+  expect(await buffered.passBarriers(contest)).toBe(false);
+  expect(log.appended.slice(3).map(({ partition }) => partition)).toEqual([1]);
+  await pass(east, election, 1, contest.ledgerId);
+  expect(await buffered.passBarriers(contest)).toBe(true);
+});
