@@ -41,12 +41,13 @@ export class DevServer implements AsyncDisposable {
   private constructor(
     readonly folder: string,
     readonly port: number,
+    private readonly flags: readonly string[],
   ) {}
 
-  static async start(): Promise<DevServer> {
+  static async start(...flags: string[]): Promise<DevServer> {
     const root = mkdtempSync(join(tmpdir(), "urna-system-"));
     chmodSync(root, 0o755); // PostgreSQL may run as another user.
-    const server = new DevServer(join(root, "data"), await freePort());
+    const server = new DevServer(join(root, "data"), await freePort(), flags);
     await server.restart();
     return server;
   }
@@ -70,6 +71,7 @@ export class DevServer implements AsyncDisposable {
       String(this.port),
       "--log-level",
       "warn",
+      ...this.flags,
     ]);
     this.child = child;
     let stderr = "";
