@@ -43,6 +43,9 @@ export class StreamTakenError extends Error {
 export const RECORDS_A_BLOCK_MAX = 32_767;
 
 export class PartitionDrain {
+  /** Whether the log is known to be the one that was drained so far. */
+  private isChecked = false;
+
   constructor(
     private readonly log: LogReader,
     private readonly ledger: DrainLedger,
@@ -56,23 +59,33 @@ export class PartitionDrain {
    */
   async run(signal: AbortSignal): Promise<void> {
     let head = await this.again(signal, () => this.ledger.claim(this.options.key));
-    if (head === null) return;
-    const claimed = head;
-    if ((await this.again(signal, () => this.checkLog(claimed))) === null) return;
-    this.options.onDrained(head.nextOffset);
-    while (!signal.aborted) {
-      const { nextOffset } = head;
-      const records = await this.again(signal, () => this.read(nextOffset));
+    while (head !== null && !signal.aborted) {
+      const current: DrainHead = head;
+      const records = await this.again(signal, () => this.next(current));
       if (records === null) return;
       if (records.length === 0) continue;
-      head = await this.drain(head, records, signal);
-      if (head === null) return;
+      head = await this.drain(current, records, signal);
+      if (head !== null) this.options.onDrained(head.nextOffset);
+    }
+  }
+
+  /** What follows the head. Whenever the log has not answered it may be another one when it answers again. */
+  private async next(head: DrainHead): Promise<LogRecord[]> {
+    if (!this.isChecked) {
+      await this.checkLog(head);
+      this.isChecked = true;
       this.options.onDrained(head.nextOffset);
+    }
+    try {
+      return await this.read(head.nextOffset);
+    } catch (error) {
+      this.isChecked = false;
+      throw error;
     }
   }
 
   /** Whether the log is still the one of which this much was drained. */
-  private async checkLog({ nextOffset, lastRecord }: DrainHead): Promise<true> {
+  private async checkLog({ nextOffset, lastRecord }: DrainHead): Promise<void> {
     const { topic, key } = this.options;
     const now = await this.log.topic(topic.name);
     if (now?.id !== topic.id) {
@@ -92,14 +105,13 @@ export class PartitionDrain {
       );
     }
     // The record before may have been deleted by retention, none after it.
-    if (nextOffset === 0 || earliest === nextOffset) return true;
+    if (nextOffset === 0 || earliest === nextOffset) return;
     const [before] = await this.log.read(topic, key.partition, nextOffset - 1, this.readBounds(1));
     if (before?.offset !== nextOffset - 1 || lastRecord === null || !recordHash(before).equals(lastRecord)) {
       throw new LogMismatchError(
         `${place} has another record at ${nextOffset - 1} than the one that was drained`,
       );
     }
-    return true;
   }
 
   private async read(fromOffset: number): Promise<LogRecord[]> {

@@ -13,6 +13,8 @@ export class MemoryLog implements LogReader {
   earliest = 0;
   /** Of one partition, whatever its number. */
   records: LogRecord[] = [];
+  /** Reads to come fail with it. */
+  failure: Error | null = null;
   private wake: () => void = () => undefined;
 
   add(...records: (BallotRecord | BarrierRecord | Buffer | null)[]): void {
@@ -41,6 +43,7 @@ export class MemoryLog implements LogReader {
     fromOffset: number,
     { bytesMax, waitMs }: { bytesMax: number; waitMs: number },
   ) {
+    if (this.failure !== null) throw this.failure;
     if (fromOffset < this.earliest || fromOffset > this.next)
       throw new OffsetOutOfRangeError(`no ${fromOffset}`);
     if (fromOffset === this.next) {

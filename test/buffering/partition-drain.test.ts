@@ -214,3 +214,18 @@ test("a log that is not the one that was drained stops the partition, and nothin
   );
   expect(await blocksOf(2)).toEqual(blocks);
 });
+
+test("a log that did not answer is looked at again, since it may be another one when it does", async () => {
+  const log = new MemoryLog();
+  log.add(ballot(3, 1));
+  const { drain, state } = drainOf(log, 3);
+  const running = drain.run(AbortSignal.timeout(10_000)).catch((error) => error);
+  await eventually("the first one drains", async () => state.drained === 1);
+  log.failure = new Error("not the leader any more");
+  await eventually("it is tried again", async () => state.retries.length > 1);
+  log.records.pop();
+  log.add(ballot(3, 2), ballot(3, 3));
+  log.failure = null;
+  expect(await running).toBeInstanceOf(LogMismatchError);
+  expect((await blocksOf(3)).map(({ next_offset }) => next_offset)).toEqual([1]);
+});
