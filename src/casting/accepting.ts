@@ -5,6 +5,7 @@ import type { LogGate } from "../buffering/log-gate.ts";
 import type { ContestDirectory } from "../contests/directory.ts";
 import { partitionOf, topicOf } from "../election/buffering.ts";
 import type { Contest } from "../election/contest.ts";
+import type { ClockWatch } from "../recording/clock-watch.ts";
 import type { Ballot } from "../recording/ledger.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
@@ -14,6 +15,8 @@ export type AcceptingParts = {
   log: Pick<Appender, "leaderOf">;
   gate: Pick<LogGate, "faultsOf" | "run">;
   directory: Pick<ContestDirectory, "get">;
+  /** Which ballots come before a close is this machine's clock to say. */
+  clockWatch: Pick<ClockWatch, "check" | "run">;
   openLane: () => AppendLane;
 };
 
@@ -49,6 +52,7 @@ export class Accepting {
     const { partitions, topicId } = contest.buffering!;
     if (topicId === null) throw new Problem("not_recorded", "this election is still being set up");
     const topic = { name: topicOf(contest.electionUuid), id: topicId };
+    if (!this.parts.clockWatch.check.ok) throw new Problem("not_recorded", NOT_NOW);
     const faults = this.parts.gate.faultsOf(topic);
     // Mostly they are known, and there is nothing to wait for.
     if ((faults instanceof Promise ? await this.inTime(faults, deadlineMs) : faults).length > 0) {
@@ -77,7 +81,8 @@ export class Accepting {
 
   /** Until the signal, and until the ballots that were taken before are settled. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.parts.gate.run(signal);
+    const { gate, clockWatch } = this.parts;
+    await Promise.all([gate.run(signal), clockWatch.run(signal)]);
     await Promise.all(this.runs);
   }
 

@@ -1,5 +1,6 @@
 /** What the doctor judges besides the gate's checks: what is no danger to a recorded ballot, but to an election. */
 import type { NodeLimits } from "../postgres/node-limits.ts";
+import { clockCheck } from "../recording/clock-watch.ts";
 import type { DurabilityCheck, NodeFacts } from "../recording/durability.ts";
 import { connectionsMax } from "../roles/connections.ts";
 import { CLOCKS_DIFFER_MS_MAX } from "../roles/ledger.ts";
@@ -34,13 +35,8 @@ export function shownChecks(nodes: readonly NodeFacts[]): DurabilityCheck[] {
   }));
 }
 
-export function clockCheck({ host, clockAheadMs, clockDoubtMs }: NodeLimits): DurabilityCheck {
-  return {
-    check: `${host} clock`,
-    ok: Math.abs(clockAheadMs) - clockDoubtMs <= CLOCKS_DIFFER_MS_MAX,
-    found: `${Math.abs(clockAheadMs)} ms ${clockAheadMs < 0 ? "behind" : "ahead of"} this machine's (± ${clockDoubtMs})`,
-    mend: `synchronise both clocks by NTP: they may differ by ${CLOCKS_DIFFER_MS_MAX} ms`,
-  };
+export function nodeClockCheck({ host, clock }: NodeLimits): DurabilityCheck {
+  return clockCheck(`${host} clock`, clock, CLOCKS_DIFFER_MS_MAX);
 }
 
 /** Every node may become the primary, so what runs on the primary now must fit on each. */

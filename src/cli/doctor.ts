@@ -6,7 +6,7 @@ import { GateCommit, notConfirmed } from "../postgres/gate-commit.ts";
 import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
 import { OPTIONS } from "../runtime/options.ts";
-import { clockCheck, connectionChecks, reachableChecks, shownChecks } from "./doctor-checks.ts";
+import { connectionChecks, nodeClockCheck, reachableChecks, shownChecks } from "./doctor-checks.ts";
 import { CommandFailed, failureText } from "./failure.ts";
 import { readDevFile } from "./target.ts";
 
@@ -71,7 +71,7 @@ async function examine(databaseUrl: string): Promise<{ checks: DurabilityCheck[]
     ...clusterChecks(nodes, unreachable),
     await commitCheck(databaseUrl, limits),
     ...connectionChecks(limits),
-    ...limits.map(clockCheck),
+    ...limits.map(nodeClockCheck),
   ];
   return { checks, asked: nodes.length > 0 };
 }

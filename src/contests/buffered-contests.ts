@@ -22,6 +22,8 @@ export type BufferedContestsOptions = {
   drainMsMin: number;
   /** A barrier that has not been met for so long is written again. */
   barrierAgainMs: number;
+  /** What is wrong with this machine's clock, by which barriers are written; null when nothing is. */
+  clockFault: () => string | null;
   clock: Clock;
 };
 
@@ -74,7 +76,9 @@ export class BufferedContests {
    */
   async passBarriers(contest: Contest): Promise<boolean> {
     const buffering = contest.buffering!;
-    const { clock, drainMsMin } = this.options;
+    const { clock, clockFault, drainMsMin } = this.options;
+    const fault = clockFault();
+    if (fault !== null) throw new Problem("not_available", fault);
     if (clock.now() < contest.closesAtMs! + drainMsMin) return false;
     const passed = await Promise.all(
       this.ledgersOf(buffering).map((ledger) => ledger.partitionsPassed(contest)),

@@ -1,4 +1,5 @@
 /** What the doctor asks of a node besides its durability: its connections, its clock, and whose commits wait. */
+import type { ClockReading } from "../recording/clock-watch.ts";
 import { GATE_COMMITS } from "./gate-commit.ts";
 import type { Session } from "./session.ts";
 
@@ -10,29 +11,31 @@ export type NodeLimits = {
   /** How many processes of Urna hold sessions here, and how many lanes those have. */
   processes: number;
   lanes: number;
-  /** How far the node's clock is ahead of this machine's, give or take. */
-  clockAheadMs: number;
-  clockDoubtMs: number;
+  clock: ClockReading;
   /** For how long the oldest commit has been waiting for a standby; 0 when none is. */
   oldestWaitMs: number;
 };
 
 type Row = Pick<NodeLimits, "isPrimary" | "connections" | "processes" | "lanes"> & {
-  clock_ms: number;
   oldest_wait_ms: number;
 };
 
 export async function readNodeLimits(session: Session): Promise<NodeLimits> {
-  const sentMs = Date.now();
   const [row] = await session.query<Row>({ text: NODE_LIMITS }, [GATE_COMMITS]);
+  const { oldest_wait_ms, ...others } = row!;
+  return { host: session.host, ...others, clock: await readClock(session), oldestWaitMs: oldest_wait_ms };
+}
+
+/** The node's clock against this machine's. */
+export async function readClock(session: Session): Promise<ClockReading> {
+  const sentMs = Date.now();
+  const [row] = await session.query<{ clock_ms: number }>({
+    text: "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS clock_ms",
+  });
   const answeredMs = Date.now();
-  const { clock_ms, oldest_wait_ms, ...others } = row!;
   return {
-    host: session.host,
-    ...others,
-    clockAheadMs: Math.round(clock_ms - (sentMs + answeredMs) / 2),
-    clockDoubtMs: Math.ceil((answeredMs - sentMs) / 2),
-    oldestWaitMs: oldest_wait_ms,
+    aheadMs: Math.round(row!.clock_ms - (sentMs + answeredMs) / 2),
+    doubtMs: Math.ceil((answeredMs - sentMs) / 2),
   };
 }
 
@@ -46,7 +49,6 @@ const NODE_LIMITS = `
              END AS connections,
          count(*) FILTER (WHERE application_name = $1)::int4 AS processes,
          count(*) FILTER (WHERE application_name = 'urna lane')::int4 AS lanes,
-         (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS clock_ms,
          coalesce(max(extract(epoch FROM clock_timestamp() - query_start) * 1000)
                     FILTER (WHERE wait_event = 'SyncRep'), 0)::float8 AS oldest_wait_ms
   FROM pg_stat_activity`;

@@ -5,15 +5,20 @@ import { Accepting } from "../casting/accepting.ts";
 import { BufferedContests } from "../contests/buffered-contests.ts";
 import { KafkaLog } from "../kafka/log.ts";
 import { PostgresBallotLedger } from "../postgres/ballot-ledger.ts";
+import { readClock } from "../postgres/node-limits.ts";
+import { cutAfter } from "../postgres/session.ts";
+import { ClockWatch } from "../recording/clock-watch.ts";
 import { describeFaults } from "../recording/durability.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
 import { atMostEvery, type Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
+import type { Service } from "../runtime/service.ts";
 import type { OpenLedger } from "./further-ledgers.ts";
 import type { Reason } from "./health.ts";
 import {
   BUFFERED_DRAIN_MS_MIN,
   BUFFERED_PROMISE_MS,
+  CLOCKS_DIFFER_MS_MAX,
   type LedgerAccess,
   TRANSACTION_TIMEOUT_MS,
 } from "./ledger.ts";
@@ -24,6 +29,7 @@ const LOG_GATE_AGE_MS_MAX = 5_000;
 const TOPIC_FORGOTTEN_MS = 3_600_000;
 /** Shorter than voters wait: within it a broker that died is replaced, or the outcome is open. */
 const APPEND_TIMEOUT_MS = 4_000;
+const CLOCK_POLL_MS = 2_000;
 const BARRIER_AGAIN_MS = 10_000;
 
 /** Does not wait for Kafka: whoever needs it is told when it does not answer. */
@@ -34,8 +40,10 @@ export function openKafka(opened: AsyncDisposableStack, url: string, log: Log): 
 export type AcceptingOptions = { batchBallotsMax: number; log: Log; metrics: Metrics };
 
 /** A gateway's: appends ballots, and is shut while they could be lost. */
-export function openAccepting(kafka: KafkaLog, { directory }: LedgerAccess, options: AcceptingOptions) {
+export function openAccepting(kafka: KafkaLog, ledger: LedgerAccess, options: AcceptingOptions) {
   const { log, metrics, batchBallotsMax } = options;
+  const { directory } = ledger;
+  const clockWatch = watchClock(ledger, log);
   const gate = new LogGate(kafka, {
     pollMs: LOG_GATE_POLL_MS,
     ageMsMax: LOG_GATE_AGE_MS_MAX,
@@ -63,35 +71,60 @@ export function openAccepting(kafka: KafkaLog, { directory }: LedgerAccess, opti
       },
     });
   const accepting = new Accepting(
-    { log: kafka, gate, directory, openLane },
+    { log: kafka, gate, directory, clockWatch, openLane },
     { promiseMs: BUFFERED_PROMISE_MS, clock },
   );
   gaugeOf(metrics, "urna_log_gate_faults", "What forbids accepting into the log; 0 when nothing does", () => {
     return gate.faults.length;
   });
-  const unready = (): Reason[] => gate.faults.map(({ check, found, mend }) => ({ check, found, mend }));
+  const unready = (): Reason[] =>
+    [...gate.faults, clockWatch.check]
+      .filter(({ ok }) => !ok)
+      .map(({ check, found, mend }) => ({ check, found, mend }));
   return { accepting, unready };
+}
+
+/** Of all clocks the home ledger's is the one that everybody asks. */
+function watchClock({ pool }: LedgerAccess, log: Log): ClockWatch {
+  return new ClockWatch(
+    () => pool.use((session) => cutAfter(session, TRANSACTION_TIMEOUT_MS, readClock(session))),
+    {
+      ...{ pollMs: CLOCK_POLL_MS, differMsMax: CLOCKS_DIFFER_MS_MAX, clock },
+      onChange: ({ ok, found, mend }) => {
+        if (ok) log.info({ found }, "this machine's clock is right");
+        else
+          log.error(
+            { found, mend },
+            "nothing is accepted, and no barrier written: this machine's clock is wrong",
+          );
+      },
+    },
+  );
 }
 
 /** The admin role's: topics, copies in the ledgers, barriers. */
 export function openBufferedContests(
   kafka: KafkaLog,
-  { store }: LedgerAccess,
+  ledger: LedgerAccess,
   ledgers: readonly OpenLedger[],
-  partitionsByDefault: number,
-): BufferedContests {
+  { partitions: partitionsByDefault, log }: { partitions: number; log: Log },
+) {
+  const clockWatch = watchClock(ledger, log);
   const ballotLedgers = ledgers.map(
     ({ name, number, pool }) =>
       [name, new PostgresBallotLedger(number, pool, TRANSACTION_TIMEOUT_MS)] as const,
   );
-  return new BufferedContests(store, kafka, {
+  const contests = new BufferedContests(ledger.store, kafka, {
     ledgers: new Map(ballotLedgers),
     partitionsByDefault,
     appendTimeoutMs: APPEND_TIMEOUT_MS,
     drainMsMin: BUFFERED_DRAIN_MS_MIN,
     barrierAgainMs: BARRIER_AGAIN_MS,
+    clockFault: () => (clockWatch.check.ok ? null : `${clockWatch.check.check}: ${clockWatch.check.found}`),
     clock,
   });
+  const services: Service[] = [{ name: "clock", run: (signal) => clockWatch.run(signal) }];
+  return { contests, services };
 }
 
 export type BufferedPathOptions = AcceptingOptions & { kafka?: string; partitions: number };
@@ -103,10 +136,11 @@ export function openBufferedPath(
   ledgers: readonly OpenLedger[],
   options: BufferedPathOptions,
 ) {
-  const { kafka: url, partitions, log, metrics } = options;
+  const { kafka: url, log, metrics } = options;
   if (url === undefined) return null;
   const kafka = openKafka(opened, url, log);
   const { accepting } = openAccepting(kafka, ledger, options);
-  const contests = openBufferedContests(kafka, ledger, ledgers, partitions);
-  return { accepting, contests, parts: [openRecorder(opened, ledger, ledgers, kafka, { log, metrics })] };
+  const { contests, services } = openBufferedContests(kafka, ledger, ledgers, options);
+  const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });
+  return { accepting, contests, parts: [recorder, { routes: [], services }] };
 }

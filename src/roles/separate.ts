@@ -90,10 +90,11 @@ export function runAdmin(config: AdminConfig): Promise<void> {
     const buffered =
       kafka === undefined
         ? null
-        : openBufferedContests(openKafka(opened, kafka, log), ledger, ledgers, partitions);
-    const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered, log });
+        : openBufferedContests(openKafka(opened, kafka, log), ledger, ledgers, { partitions, log });
+    const contests = buffered?.contests ?? null;
+    const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: contests, log });
     await admin.reportOtherPeppers();
-    const parts = [admin, { routes: [], services: [setUp] }];
+    const parts = [admin, { routes: [], services: [setUp, ...(buffered?.services ?? [])] }];
     return { parts, unready: () => gateReasons(ledger) };
   });
 }

@@ -15,6 +15,7 @@ class Stage {
   /** Partition 0 is led by broker 1, partition 1 by broker 2. */
   readonly log = new SimulatedAppender(this.clock, [1, 2]);
   faults: DurabilityCheck[] | Promise<DurabilityCheck[]> = [];
+  readonly clockCheck = { check: "this machine's clock", ok: true, found: "right", mend: "" };
   known: Contest | undefined;
   readonly accepting: Accepting;
 
@@ -27,6 +28,7 @@ class Stage {
     this.accepting = new Accepting(
       {
         ...{ log, openLane, directory: { get: () => this.known } },
+        clockWatch: { check: this.clockCheck, run: async () => undefined },
         gate: { faultsOf: () => this.faults, run: async () => undefined },
       },
       { promiseMs: PROMISE_MS, clock },
@@ -79,6 +81,13 @@ test("while the log could lose it nothing is appended", () => {
       stage.accept(0, stage.contest({ buffering: { partitions: 2, ledgers: [0], topicId: null } })),
     ),
   ).toBe("not_recorded");
+  expect(stage.log.calls).toEqual([]);
+});
+
+test("while this machine's clock is wrong nothing is appended", () => {
+  const stage = new Stage();
+  stage.clockCheck.ok = false;
+  expect(stage.clock.settle(stage.accept(0))).toBe("not_recorded");
   expect(stage.log.calls).toEqual([]);
 });
 

@@ -60,7 +60,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened.disposeAsync());
 
-function stage({ ledgers = ["home", "east"] } = {}) {
+function stage({ ledgers = ["home", "east"], clockFault = null as string | null } = {}) {
   const log = new TopicsInMemory();
   const clock = handClock(Date.now());
   const all = new Map([
@@ -70,7 +70,7 @@ function stage({ ledgers = ["home", "east"] } = {}) {
   const buffered = new BufferedContests(store, log, {
     ledgers: new Map([...all].filter(([name]) => ledgers.includes(name))),
     ...{ partitionsByDefault: 4, appendTimeoutMs: 1_000, drainMsMin: DRAIN_MS },
-    ...{ barrierAgainMs: BARRIER_AGAIN_MS, clock },
+    ...{ barrierAgainMs: BARRIER_AGAIN_MS, clock, clockFault: () => clockFault },
   });
   return { log, clock, buffered };
 }
@@ -170,4 +170,16 @@ test("barriers go into every partition that has not met one, after the drain, ag
   expect(log.appended.slice(3).map(({ partition }) => partition)).toEqual([1]);
   await pass(east, election, 1, contest.ledgerId);
   expect(await buffered.passBarriers(contest)).toBe(true);
+});
+
+test("no barrier is written by a clock that is wrong", async () => {
+  const { log, buffered } = stage({ clockFault: "it is 7 s ahead" });
+  const election = await store.createElection(electionOf({ partitions: 1, ledgers: [0], topicId: null }));
+  const contest = await createContest(
+    store,
+    { closesAtMs: Date.now() - 60_000, opensAtMs: 0 },
+    await buffered.addElection(election),
+  );
+  expect(await buffered.passBarriers(contest).catch(({ message }) => message)).toBe("it is 7 s ahead");
+  expect(log.appended).toEqual([]);
 });

@@ -8,6 +8,7 @@ import { openApiRoute } from "../../src/contract/openapi.ts";
 import type { Contest } from "../../src/election/contest.ts";
 import { serve } from "../../src/http/server.ts";
 import { openAdmin } from "../../src/roles/admin.ts";
+import { openLedgers } from "../../src/roles/further-ledgers.ts";
 import { openGateway } from "../../src/roles/gateway.ts";
 import { openLedger } from "../../src/roles/ledger.ts";
 import { createLog } from "../../src/runtime/log.ts";
@@ -54,6 +55,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
   const gateway = openGateway(opened, ledger, {
     tokenKeys: secrets.tokenKeys,
     accepting: null,
+    ledgers: await openLedgers(opened, ledger, [], { roleName: "test", overrideGate: false, log }),
     lanes,
     batchBallotsMax,
     deadlineMs,
