@@ -13,6 +13,7 @@ import {
   openDatabase,
   openSecrets,
 } from "./dev-setup.ts";
+import { openLedgers } from "./further-ledgers.ts";
 import { openGateway } from "./gateway.ts";
 import { gateReasons, openLedger } from "./ledger.ts";
 import { serveParts } from "./part.ts";
@@ -46,7 +47,8 @@ export async function runDev(config: DevConfig): Promise<void> {
   const casting = { lanes, batchBallotsMax, deadlineMs };
   const gateway = openGateway(opened, ledger, { ...secrets, ...casting, accepting: null, log, metrics });
   const admin = openAdmin(ledger, { secrets, adminToken, drainMs: config.drainMs, buffered: null, log });
-  const results = openResults(opened, ledger, { log, metrics });
+  const ledgers = await openLedgers(opened, ledger, [], { roleName: "dev", overrideGate, log });
+  const results = openResults(opened, ledger, { ledgers, log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));
   const pages = [openAdmission, ...pageRoutes(await buildPages({ openAdmission: true }))];
   await admin.reportOtherPeppers();

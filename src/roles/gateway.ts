@@ -5,9 +5,11 @@ import { Casting } from "../casting/cast.ts";
 import { ClosingWatch } from "../casting/closing-watch.ts";
 import { Lanes } from "../casting/lanes.ts";
 import { castingRoutes } from "../casting/routes.ts";
+import { VoterBallots } from "../casting/voter-ballots.ts";
 import { VoterLimiter } from "../casting/voter-limiter.ts";
 import { ContestList } from "../contests/contest-list.ts";
 import { contestRoutes } from "../contests/routes.ts";
+import { HOME_LEDGER } from "../election/buffering.ts";
 import type { BodyBounds } from "../http/request.ts";
 import { PostgresStreamWriter } from "../postgres/stream-writer.ts";
 import { Lane } from "../recording/lane.ts";
@@ -56,7 +58,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     closing: new ClosingWatch(directory, { pollMs: SEAL_POLL_MS, waitingMax: SEAL_WAITING_MAX, clock }),
     lanes,
     accepting,
-    finder,
+    ballots: new VoterBallots(new Map([[HOME_LEDGER, finder]])),
     limiter,
     deadlineMs: options.deadlineMs,
     clock,

@@ -5,6 +5,7 @@ import { createMetrics, type Metrics } from "../runtime/metrics.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
+import { openLedgers } from "./further-ledgers.ts";
 import { openGateway } from "./gateway.ts";
 import { gateReasons, type LedgerAccess, openLedger } from "./ledger.ts";
 import { type Part, serveParts } from "./part.ts";
@@ -38,8 +39,10 @@ export function runGateway(config: GatewayConfig): Promise<void> {
 export function runResults(config: RoleConfig): Promise<void> {
   return runRole("results", config, async ({ opened, ledger, log, metrics }) => {
     await refusePendingMigrations(config.databaseUrl);
+    const overrideGate = config.unsafeOverrideGate ?? false;
+    const ledgers = await openLedgers(opened, ledger, [], { roleName: "results", overrideGate, log });
     const pages = pageRoutes(await buildPages({ openAdmission: false }));
-    return [openResults(opened, ledger, { log, metrics }), { routes: pages, services: [] }];
+    return [openResults(opened, ledger, { ledgers, log, metrics }), { routes: pages, services: [] }];
   });
 }
 
