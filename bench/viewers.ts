@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import type { Contest } from "../src/election/contest.ts";
 import { serve } from "../src/http/server.ts";
 import { Feed } from "../src/results/feed.ts";
+import { Figures } from "../src/results/figures.ts";
 import { resultsRoutes } from "../src/results/routes.ts";
 import { RunningTally } from "../src/results/running-tally.ts";
 import { systemClock } from "../src/runtime/clock.ts";
@@ -53,7 +54,7 @@ function runServer(): void {
   };
   const shown = contest();
   const feed = new Feed(
-    figures,
+    new Figures(new Map([[0, figures]])),
     { get: () => shown, fresh: async () => shown },
     {
       viewersMax: 20_000,

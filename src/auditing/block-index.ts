@@ -70,6 +70,12 @@ export class BlockIndex {
     return (this.unseenEnd(block) - this.unseenFrom.at(block)) * 8;
   }
 
+  /** Whether one of the block's places is set and has not been seen: asked before ballots are, whether it is set. */
+  isUnseen(block: number, index: number): boolean {
+    if (index >= this.offered(block)) return false;
+    return (this.unseenBits.at(this.unseenFrom.at(block) + (index >> 3)) & (1 << (index & 7))) !== 0;
+  }
+
   /** Marks one of the block's places as seen; false when it has been before. */
   see(block: number, index: number): boolean {
     const at = this.unseenFrom.at(block) + (index >> 3);

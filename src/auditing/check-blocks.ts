@@ -6,7 +6,8 @@ import { blockHash, GENESIS_HASH } from "../ledger/block.ts";
 import { LEAF_BYTES } from "../ledger/leaf.ts";
 import { countPlaces } from "../ledger/places.ts";
 import type { BlockIndex, Count } from "./block-index.ts";
-import type { Findings } from "./findings.ts";
+import type { RecordsCheck } from "./check-records.ts";
+import type { FindingSink } from "./findings.ts";
 import type { BlockRow, RecountSource, StreamRow } from "./recount-source.ts";
 
 /** What the blocks say was recorded. */
@@ -21,7 +22,8 @@ export class BlocksCheck {
 
   constructor(
     private readonly index: BlockIndex,
-    private readonly findings: Findings,
+    private readonly records: RecordsCheck,
+    private readonly findings: FindingSink,
     contests: readonly Contest[],
     /** Whether this contest's ballots are going to be counted. */
     private readonly inScope: (contest: Contest) => boolean,
@@ -31,15 +33,18 @@ export class BlocksCheck {
 
   async checkStream(source: RecountSource, stream: StreamRow, onBlocks: (count: number) => void) {
     let previous: Pick<BlockRow, "seq" | "hash"> = { seq: 0, hash: GENESIS_HASH };
+    this.records.begin();
     for await (const blocks of source.blocks(stream.streamId, stream.nextSeq)) {
       for (const block of blocks) {
         this.checkLink(previous, block);
         this.checkBlock(block);
+        this.records.check(stream, block);
         previous = block;
       }
       onBlocks(blocks.length);
     }
     this.checkHead(stream, previous);
+    await this.records.end(source, stream);
   }
 
   private checkLink(previous: Pick<BlockRow, "seq" | "hash">, block: BlockRow): void {

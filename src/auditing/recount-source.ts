@@ -2,8 +2,19 @@
 import type { Contest } from "../election/contest.ts";
 import type { BlockSource } from "../ledger/block.ts";
 
-/** A stream's row: where its next block goes, and the hash of its last one. */
-export type StreamRow = { streamId: number; nextSeq: number; headHash: Buffer };
+/** Of which partition a stream is, and the offset of the first record that none of its blocks has. */
+export type StreamSource = { electionUuid: string; partition: number; nextOffset: number };
+
+/** A stream's row: where its next block goes, and the hash of its last one. Without a source it is a lane's. */
+export type StreamRow = {
+  streamId: number;
+  nextSeq: number;
+  headHash: Buffer;
+  source: StreamSource | null;
+};
+
+/** Where a contest's barrier is in a stream. */
+export type BarrierRow = { contestLedgerId: number; offset: number };
 
 /** One partition of the ballots. */
 export type PartitionRow = {
@@ -54,12 +65,18 @@ export type BallotRow = BlockPlace & {
  */
 export interface RecountSource {
   frontier(): Promise<Frontier>;
+  /** Contests as they are now. */
+  contests(): Promise<Contest[]>;
   /** The streams' rows now. */
   streams(): Promise<StreamRow[]>;
   /** Blocks at or past their stream's next place, or of no stream, one a stream. */
   strayBlocks(): Promise<BlockPlace[]>;
   /** A stream's blocks below the end, in order of seq, in pieces of bounded size. */
   blocks(streamId: number, endSeq: number): AsyncIterable<BlockRow[]>;
+  /** The barriers of a stream, in no particular order. */
+  barriers(streamId: number): Promise<BarrierRow[]>;
+  /** The offsets below the end of records in quarantine, rising, in pieces of bounded size. */
+  quarantined(streamId: number, endOffset: number): AsyncIterable<number[]>;
   /** The leaves of those blocks that exist, in no particular order. The caller bounds how many it asks for. */
   leaves(blocks: readonly BlockPlace[]): Promise<LeavesRow[]>;
   /** Every ballot of a partition, in pieces of bounded size; may be read several times. */

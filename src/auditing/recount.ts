@@ -1,31 +1,31 @@
 /**
  * The recount: every leaf, chain and tally computed again from the ballots up, and compared:
- * ballots = blocks = tally = results.
+ * ballots = blocks = tally = results, over all ledgers.
  *
- * It works while ballots are being recorded: the frontier, read first and in one snapshot, says how far every stream
- * goes, and only what lies within it is judged. A ballot is committed together with its block, so all ballots of
- * the blocks within the frontier can be seen by whatever is read afterwards.
+ * It works while ballots are being recorded: each ledger's frontier, read first and in one snapshot, says how far every
+ * stream goes, and only what lies within it is judged. A ballot is committed together with its block, so all ballots of
+ * the blocks within the frontier can be seen by whatever is read afterwards. The home ledger's frontier is read before the
+ * others': what it says of a contest, that it is sealed or final, was so in all of them before.
  *
- * Memory: see block-index.ts and uniqueness.ts, and at most 64 MB of leaves.
+ * Memory: see block-index.ts and uniqueness.ts, and at most 64 MB of leaves a ledger.
  */
-import type { Contest } from "../election/contest.ts";
+import { HOME_LEDGER, ledgersOf } from "../election/buffering.ts";
+import { type Contest, UNCHANGED } from "../election/contest.ts";
 import { countsOf } from "../election/counts.ts";
-import { BLANK, type ContestTally, type Tally, tallyDifferences } from "../election/tally.ts";
-import { BlockIndex } from "./block-index.ts";
-import { BallotsCheck, type BallotsChecked } from "./check-ballots.ts";
-import { BlocksCheck, type BlocksChecked } from "./check-blocks.ts";
+import { addTally, type ContestTally, type Tally, tallyDifferences } from "../election/tally.ts";
+import { checkContest } from "./check-contest.ts";
+import { copyFault } from "./check-copies.ts";
+import { type ExceptionCounts, noExceptions } from "./check-records.ts";
 import { compareServed, type ResultsReader, type ServedComparison } from "./compare-served.ts";
 import { Findings } from "./findings.ts";
-import {
-  type Frontier,
-  RecountImpossibleError,
-  type RecountSource,
-  type StreamRow,
-} from "./recount-source.ts";
+import { type CountedLedger, LedgerRecount } from "./recount-ledger.ts";
+import { type Frontier, RecountImpossibleError, type RecountSource } from "./recount-source.ts";
 
 export type RecountProgress = { step: "blocks" | "ballots"; done: number; total: number };
 
 export type RecountOptions = {
+  /** Ledgers besides the home ledger. */
+  further?: readonly CountedLedger[];
   /** One contest's public id or uuid; without it all are counted. Blocks are checked in any case. */
   contestId?: string;
   /** Where the served results are compared with, if anywhere. */
@@ -50,128 +50,180 @@ export type RecountReport = {
   streams: number;
   blocks: number;
   leaves: number;
+  /** Records of partitions that were not recorded, by why. */
+  exceptions: ExceptionCounts;
   contests: ContestRecount[];
   findings: Findings;
 };
 
-/** What every step of one recount works with. */
-type Recounting = {
-  source: RecountSource;
-  frontier: Frontier;
-  /** Those whose ballots are counted. */
-  contests: Contest[];
-  index: BlockIndex;
-  findings: Findings;
-  onProgress: (progress: RecountProgress) => void;
-};
-
-/** Throws {@link RecountImpossibleError}, or what the source throws, when it can't be done. */
-export async function recount(source: RecountSource, options: RecountOptions = {}): Promise<RecountReport> {
-  const frontier = await source.frontier();
-  const contests = contestsInScope(frontier, options.contestId);
+/** Throws {@link RecountImpossibleError}, or what a source throws, when it can't be done. */
+export async function recount(home: RecountSource, options: RecountOptions = {}): Promise<RecountReport> {
+  const { further = [], onProgress = () => undefined } = options;
   const findings = new Findings();
-  const { onProgress = () => undefined } = options;
-  const recounting = { source, frontier, contests, index: new BlockIndex(), findings, onProgress };
+  const { contests, ledgers } = await openLedgers(home, further, options.contestId, findings);
 
-  const blocks = await checkBlocks(recounting);
-  const ballots = await checkBallots(recounting, blocks.tally);
-  reportPlaces(recounting);
-  reportTallies(recounting, blocks.tally, ballots.tally);
-  reportSeals(recounting);
-  const served = await compareResults(recounting, ballots.tally, options.results);
+  await checkBlocks(ledgers, onProgress);
+  const blocks = sumOf(ledgers.map((ledger) => ledger.blocks.checked.tally));
+  await checkBallots(ledgers, contests, blocks, findings, onProgress);
+  const ballots = sumOf(ledgers.map((ledger) => ledger.ballots.checked.tally));
+  reportTallies(contests, blocks, ballots, findings);
+  reportSeals(contests, ledgers);
+  const served = await compareResults(ledgers, contests, ballots, options.results, findings);
+  const total = (of: (ledger: LedgerRecount) => number) =>
+    ledgers.reduce((sum, ledger) => sum + of(ledger), 0);
   return {
     clean: findings.faults === 0,
-    streams: frontier.streams.length,
-    blocks: blocks.blocks,
-    leaves: blocks.leaves,
+    streams: total(({ streams }) => streams.length),
+    blocks: total((ledger) => ledger.blocks.checked.blocks),
+    leaves: total((ledger) => ledger.blocks.checked.leaves),
+    exceptions: exceptionsOf(ledgers),
     contests: contests.map((contest) => ({
       id: contest.id,
       uuid: contest.uuid,
       final: contest.finalAtMs !== null,
-      counts: countsOf(contest, ballots.tally.get(contest.uuid)),
-      blocksTally: totalOf(blocks.tally.get(contest.uuid)),
+      counts: countsOf(contest, ballots.get(contest.uuid)),
+      blocksTally: totalOf(blocks.get(contest.uuid)),
       results: served?.get(contest.uuid) ?? null,
     })),
     findings,
   };
 }
 
-function contestsInScope({ contests }: Frontier, id: string | undefined): Contest[] {
+/** The contests in scope, and every ledger at its frontier. */
+async function openLedgers(
+  home: RecountSource,
+  further: readonly CountedLedger[],
+  contestId: string | undefined,
+  findings: Findings,
+): Promise<{ contests: Contest[]; ledgers: LedgerRecount[] }> {
+  const frontier = await home.frontier();
+  const frontiers: { ledger: CountedLedger; frontier: Frontier }[] = [];
+  for (const ledger of further) frontiers.push({ ledger, frontier: await ledger.source.frontier() });
+  const later = further.length === 0 ? [] : await contestsSince(home, frontier);
+  const contests = contestsInScope([...frontier.contests, ...later], contestId);
+  refuseMissingLedgers(contests, further);
+
+  const uuids = new Set(contests.map(({ uuid }) => uuid));
+  const inScope = ({ uuid }: Contest) => uuids.has(uuid);
+  const ofHome = { number: HOME_LEDGER, name: "home", source: home };
+  const ledgers = [new LedgerRecount(ofHome, frontier, frontier.contests, inScope, findings)];
+  for (const each of frontiers) {
+    const sink = findings.of(each.ledger.name);
+    const copied = contestsCopied(each.frontier, [...frontier.contests, ...later], sink);
+    ledgers.push(new LedgerRecount(each.ledger, each.frontier, copied, inScope, sink));
+  }
+  return { contests, ledgers };
+}
+
+/** Those that were made while the frontiers were read: whatever has happened to them since is not judged. */
+async function contestsSince(home: RecountSource, { contests }: Frontier): Promise<Contest[]> {
+  const known = new Set(contests.map(({ uuid }) => uuid));
+  const now = await home.contests();
+  return now.filter(({ uuid }) => !known.has(uuid)).map((contest) => ({ ...contest, ...UNCHANGED }));
+}
+
+function contestsInScope(contests: Contest[], id: string | undefined): Contest[] {
   if (id === undefined) return contests;
   const found = contests.filter((contest) => contest.id === id || contest.uuid === id);
   if (found.length === 0) throw new RecountImpossibleError(`there is no contest ${id} in this ledger`);
   return found;
 }
 
-async function checkBlocks(recounting: Recounting): Promise<BlocksChecked> {
-  const { source, frontier, contests, index, findings, onProgress } = recounting;
-  const inScope = new Set(contests.map(({ ledgerId }) => ledgerId));
-  const check = new BlocksCheck(index, findings, frontier.contests, ({ ledgerId }) => inScope.has(ledgerId));
-  const total = frontier.streams.reduce((sum, { nextSeq }) => sum + nextSeq - 1, 0);
-  let done = 0;
-  for (const stream of frontier.streams) {
-    await check.checkStream(source, stream, (count) => {
-      done += count;
-      onProgress({ step: "blocks", done, total });
-    });
-  }
-  for (const { streamId, seq } of await source.strayBlocks()) {
-    findings.add("stray_block", { stream: streamId, seq }, "no stream goes that far");
-  }
-  return check.checked;
-}
-
-async function checkBallots(recounting: Recounting, blocksTally: Tally): Promise<BallotsChecked> {
-  const { source, frontier, contests, index, findings, onProgress } = recounting;
-  const elsewhere = new Set<number | null>(
-    frontier.contests.filter((contest) => !contests.includes(contest)).map(({ ledgerId }) => ledgerId),
-  );
-  const partitions = frontier.partitions.filter(({ contestLedgerId }) => !elsewhere.has(contestLedgerId));
-  const check = new BallotsCheck(source, index, findings, frontier);
-  const total = contests.reduce((sum, { uuid }) => sum + totalOf(blocksTally.get(uuid)), 0);
-  let done = 0;
-  for (const partition of partitions) {
-    await check.checkPartition(partition, (count) => {
-      done += count;
-      onProgress({ step: "ballots", done, total });
-    });
-  }
-  const streams = new Map((await source.streams()).map(({ streamId, nextSeq }) => [streamId, nextSeq]));
-  for (const { streamId, seq, index: at } of check.latest.values()) {
-    if (seq < (streams.get(streamId) ?? 0)) continue;
-    findings.add("ballot_without_block", { stream: streamId, seq, index: at }, "no stream goes that far");
-  }
-  return check.checked;
-}
-
-async function compareResults(
-  { source, frontier, contests, findings }: Recounting,
-  ballotsTally: Tally,
-  results: ResultsReader | undefined,
-): Promise<Map<string, ServedComparison> | null> {
-  if (results === undefined) return null;
-  const expected = contests.map((contest) => ({ contest, tally: ballotsTally.get(contest.uuid) }));
-  return compareServed(expected, results, () => hasMoved(source, frontier.streams), findings);
-}
-
-function reportPlaces({ index, contests, findings }: Recounting): void {
-  for (const { streamId, seq, index: at } of index.unseen()) {
-    const place = { stream: streamId, seq, index: at };
-    findings.add("place_without_ballot", place, "no ballot names this place");
-  }
-  const ids = new Map(contests.map(({ ledgerId, id }) => [ledgerId, id]));
-  for (const { streamId, seq, contestLedgerId, option, excess } of index.tallyDifferences()) {
-    const contest = ids.get(contestLedgerId);
-    const what = option === BLANK ? "blank" : `option ${option}`;
-    findings.add(
-      "block_tally_mismatch",
-      contest === undefined ? { stream: streamId, seq } : { contest, stream: streamId, seq },
-      `${what}: its tally counts ${Math.abs(excess)} ${excess > 0 ? "more" : "fewer"} than its ballots`,
+/** A contest is counted whole, or not at all. */
+function refuseMissingLedgers(contests: readonly Contest[], further: readonly CountedLedger[]): void {
+  const numbers = new Set([HOME_LEDGER, ...further.map(({ number }) => number)]);
+  for (const { id, buffering } of contests) {
+    const missing = ledgersOf(buffering).find((number) => !numbers.has(number));
+    if (missing === undefined) continue;
+    throw new RecountImpossibleError(
+      `contest ${id} has ballots in ledger number ${missing}: name it in --ledgers (URNA_LEDGERS)`,
     );
   }
 }
 
-function reportTallies({ contests, findings }: Recounting, blocks: Tally, ballots: Tally): void {
+/** As the home ledger has them, those that a further ledger has copies of. */
+function contestsCopied(
+  { contests: copies }: Frontier,
+  contests: readonly Contest[],
+  findings: ReturnType<Findings["of"]>,
+): Contest[] {
+  const byUuid = new Map(contests.map((contest) => [contest.uuid, contest]));
+  return copies.flatMap((copy) => {
+    const contest = byUuid.get(copy.uuid);
+    if (contest === undefined) {
+      findings.add("unknown_contest", { contest: copy.id }, "the home ledger has no such contest");
+      return [];
+    }
+    const fault = copyFault(copy, contest);
+    if (fault !== null) findings.add("copy_differs", { contest: contest.id }, fault);
+    return [contest];
+  });
+}
+
+async function checkBlocks(
+  ledgers: readonly LedgerRecount[],
+  onProgress: (progress: RecountProgress) => void,
+): Promise<void> {
+  const total = ledgers.reduce((sum, { blocksTotal }) => sum + blocksTotal, 0);
+  let done = 0;
+  for (const ledger of ledgers) {
+    await ledger.checkBlocks((count) => {
+      done += count;
+      onProgress({ step: "blocks", done, total });
+    });
+  }
+}
+
+/** Contest by contest, over all ledgers: so a voter who is in two of them is noticed. */
+async function checkBallots(
+  ledgers: readonly LedgerRecount[],
+  contests: readonly Contest[],
+  blocks: Tally,
+  findings: Findings,
+  onProgress: (progress: RecountProgress) => void,
+): Promise<void> {
+  const total = contests.reduce((sum, { uuid }) => sum + totalOf(blocks.get(uuid)), 0);
+  let done = 0;
+  const parts = ledgers.flatMap((ledger) => ledger.parts());
+  const ids = new Map(contests.map(({ ledgerId, id }) => [ledgerId, id]));
+  for (const [contestLedgerId, ofContest] of Map.groupBy(
+    parts,
+    ({ partition }) => partition.contestLedgerId,
+  )) {
+    const isProved = await checkContest(ofContest, (count) => {
+      done += count;
+      onProgress({ step: "ballots", done, total });
+    });
+    if (isProved) continue;
+    const contest = ids.get(contestLedgerId ?? 0);
+    const message = "more voters or leaves repeat than can be examined one by one";
+    findings.add("uniqueness_unproved", contest === undefined ? {} : { contest }, message);
+  }
+  for (const ledger of ledgers) await ledger.finish();
+}
+
+async function compareResults(
+  ledgers: readonly LedgerRecount[],
+  contests: readonly Contest[],
+  ballots: Tally,
+  results: ResultsReader | undefined,
+  findings: Findings,
+): Promise<Map<string, ServedComparison> | null> {
+  if (results === undefined) return null;
+  const expected = contests.map((contest) => ({ contest, tally: ballots.get(contest.uuid) }));
+  const hasMoved = async () => {
+    for (const ledger of ledgers) if (await ledger.hasMoved()) return true;
+    return false;
+  };
+  return compareServed(expected, results, hasMoved, findings);
+}
+
+function reportTallies(
+  contests: readonly Contest[],
+  blocks: Tally,
+  ballots: Tally,
+  findings: Findings,
+): void {
   for (const { id, uuid, finalTally } of contests) {
     const counted = only(uuid, ballots.get(uuid));
     for (const difference of tallyDifferences("ballots", counted, "blocks", only(uuid, blocks.get(uuid)))) {
@@ -184,20 +236,27 @@ function reportTallies({ contests, findings }: Recounting, blocks: Tally, ballot
   }
 }
 
-function reportSeals({ contests, frontier, findings }: Recounting): void {
-  const sealed = new Set(
-    frontier.partitions.filter((partition) => partition.sealed).map(({ contestLedgerId }) => contestLedgerId),
-  );
-  for (const { id, ledgerId, sealedAtMs } of contests) {
-    if (sealedAtMs === null || sealed.has(ledgerId)) continue;
-    findings.add("seal_missing", { contest: id }, "its partition of the ballots has no sealed constraint");
+/** In the home ledger too, whether it records the contest's ballots or not. */
+function reportSeals(contests: readonly Contest[], ledgers: readonly LedgerRecount[]): void {
+  for (const contest of contests) {
+    if (contest.sealedAtMs === null) continue;
+    const numbers = new Set([HOME_LEDGER, ...ledgersOf(contest.buffering)]);
+    for (const each of ledgers) if (numbers.has(each.ledger.number)) each.checkSeal(contest);
   }
 }
 
-/** Whether anything has been recorded since. */
-async function hasMoved(source: RecountSource, before: readonly StreamRow[]): Promise<boolean> {
-  const nextSeqs = new Map(before.map(({ streamId, nextSeq }) => [streamId, nextSeq]));
-  return (await source.streams()).some(({ streamId, nextSeq }) => nextSeq > (nextSeqs.get(streamId) ?? 1));
+function exceptionsOf(ledgers: readonly LedgerRecount[]): ExceptionCounts {
+  const sum = noExceptions();
+  for (const { records } of ledgers) {
+    for (const reason of Object.keys(sum) as (keyof ExceptionCounts)[]) sum[reason] += records.counts[reason];
+  }
+  return sum;
+}
+
+function sumOf(tallies: readonly Tally[]): Tally {
+  const sum: Tally = new Map();
+  for (const tally of tallies) addTally(sum, tally);
+  return sum;
 }
 
 function only(uuid: string, tally: ContestTally | undefined): Tally {

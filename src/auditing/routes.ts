@@ -3,11 +3,13 @@ import { readJson } from "../http/request.ts";
 import { json } from "../http/respond.ts";
 import type { Route } from "../http/server.ts";
 import { Problem } from "../runtime/problem.ts";
-import { parseReceipt, type ReceiptSource, verifyReceipt } from "./verify-receipt.ts";
+import { parseReceipt } from "./parse-receipt.ts";
+import type { ReceiptSources } from "./receipt-source.ts";
+import { verifyAccepted, verifyReceipt } from "./verify-receipt.ts";
 
 const BODY = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
-export function receiptRoutes(source: ReceiptSource): Route[] {
+export function receiptRoutes(sources: ReceiptSources): Route[] {
   return [
     {
       method: "POST",
@@ -16,7 +18,11 @@ export function receiptRoutes(source: ReceiptSource): Route[] {
         const parsed = parseReceipt(await readJson(request, BODY));
         if ("fault" in parsed) throw new Problem("invalid_request", parsed.fault);
         try {
-          return json(await verifyReceipt(parsed.receipt, source));
+          const verifying =
+            "accepted" in parsed
+              ? verifyAccepted(parsed.accepted, sources)
+              : verifyReceipt(parsed.receipt, sources);
+          return json(await verifying);
         } catch (error) {
           throw new Problem("not_available", "the ledger does not answer now", { cause: error });
         }

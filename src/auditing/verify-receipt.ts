@@ -1,29 +1,37 @@
-/** Verifies a receipt: does it open its leaf, and is that leaf at the place in the ledger that it names? */
-import { isUuid } from "../election/public-id.ts";
-import type { Receipt } from "../election/receipt.ts";
-import { LEAF_BYTES, NONCE_BYTES, receiptLeaf } from "../ledger/leaf.ts";
+/**
+ * Verifies a receipt: does it open its leaf, and what does the ledger say that it belongs to?
+ *
+ * Of a recorded ballot: is that leaf at the place that it names. Of an accepted one: what has become of the record at
+ * its offset, by the ledger alone, so that the answer is the same whatever has become of Kafka, and after any failover.
+ */
+import { ledgerOfPartition, ledgerOfStream } from "../election/buffering.ts";
+import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
+import type { ExceptionReason } from "../ledger/exceptions.ts";
+import { receiptLeaf } from "../ledger/leaf.ts";
+import type { LeafRow, ReceiptSources, RecordFate } from "./receipt-source.ts";
 
-/** Where a ballot is in the ledger. */
-export type LeafPlace = { streamId: number; seq: number; index: number };
+/**
+ * - `recorded`: it counts. The receipt is given where the one asked about was that of the accepted ballot.
+ * - `accepted`: it is not drained yet, or its offset is further on than anything that was.
+ * - `duplicate`: another ballot of its voter had been recorded, and counts. `rejected`: it does not count, and why.
+ */
+export type Verification =
+  | { status: "recorded"; receipt?: Receipt }
+  | { status: "accepted" }
+  | { status: "duplicate"; reason: string }
+  | { status: "rejected"; reason: string }
+  | { status: "unknown_receipt"; reason: string };
 
-/** A block, and the one leaf of it that was asked for; null when the block recorded no ballot at that index. */
-export type LeafRow = LeafPlace & { leaf: Buffer | null; recordedAtMs: number; overridden: boolean };
+const UNOPENED = "the contest, selections and nonce do not open the receipt's leaf";
 
-/** Finds leaves. What it answers is on a synchronous standby: a voter takes it for an acknowledgement. Concurrent. */
-export interface ReceiptSource {
-  /** Null when there is no such block. Throws when it can't know. */
-  find(place: LeafPlace): Promise<LeafRow | null>;
-}
-
-export type Verification = { status: "recorded" } | { status: "unknown_receipt"; reason: string };
-
-/** Throws only when the source can't know. */
-export async function verifyReceipt(receipt: Receipt, source: ReceiptSource): Promise<Verification> {
-  if (receiptLeaf(receipt.contest, receipt.selections, receipt.nonce) !== receipt.leaf) {
-    return unknown("the contest, selections and nonce do not open the receipt's leaf");
-  }
+/** Throws only when the ledger can't know, or is none that is configured here. */
+export async function verifyReceipt(
+  receipt: Receipt,
+  { ledgers }: Pick<ReceiptSources, "ledgers">,
+): Promise<Verification> {
+  if (!opensLeaf(receipt)) return unknown(UNOPENED);
   const { stream: streamId, seq, index } = receipt;
-  const found = await source.find({ streamId, seq, index });
+  const found = await ledgerOf(ledgers, ledgerOfStream(streamId)).leaves.find({ streamId, seq, index });
   if (found === null) return unknown("there is no such block");
   if (found.leaf === null) return unknown("the block recorded no ballot at this index");
   if (found.leaf.toString("base64url") !== receipt.leaf) return unknown("another ballot is at this place");
@@ -36,65 +44,82 @@ export async function verifyReceipt(receipt: Receipt, source: ReceiptSource): Pr
   return { status: "recorded" };
 }
 
-function unknown(reason: string): Verification {
-  return { status: "unknown_receipt", reason };
+/** Likewise. When it was accepted is in no ledger, and is not judged. */
+export async function verifyAccepted(
+  receipt: AcceptedReceipt,
+  { contests, ledgers }: ReceiptSources,
+): Promise<Verification> {
+  if (!opensLeaf(receipt)) return unknown(UNOPENED);
+  const contest = contests.lastKnown(receipt.contest) ?? (await contests.fresh(receipt.contest));
+  if (contest === null) return unknown("there is no such contest");
+  const { buffering, electionUuid } = contest;
+  if (buffering === null) return unknown("ballots of this contest are recorded at once, and never accepted");
+  const { partition, offset } = receipt;
+  if (partition >= buffering.partitions) return unknown("its election has no such partition");
+  const number = ledgerOfPartition(partition, buffering);
+  const fate = await ledgerOf(ledgers, number).records.find({ electionUuid, partition, offset });
+  if (fate === null) throw new Error(`ledger ${number} has no stream of partition ${partition}`);
+  return judge(receipt, fate);
 }
 
-const STREAM_MAX = 0x7fff_ffff;
-const SEQ_MAX = 0xffff_ffff;
-const INDEX_MAX = 0x7fff;
-const OPTION_MAX = 0xffff;
-/** Far more than any ballot has, and little enough to hash. */
-const SELECTIONS_MAX = 1_000;
+function judge(receipt: AcceptedReceipt, fate: RecordFate): Verification {
+  switch (fate.fate) {
+    case "not_drained":
+      return { status: "accepted" };
+    case "ballot":
+      return isOf(receipt, fate.at.leaf) ? recorded(receipt, fate.at) : unknown("another ballot is there");
+    case "exception":
+      return judgeException(receipt, fate);
+    case "damaged":
+      throw new Error(`partition ${receipt.partition}, offset ${receipt.offset}: ${fate.found}`);
+  }
+}
 
-/** What each field must be, in words for whoever holds the receipt. */
-const FIELDS: Record<keyof Receipt, { is: (value: unknown) => boolean; what: string }> = {
-  contest: { is: (value) => typeof value === "string" && isUuid(value), what: "the contest's uuid" },
-  leaf: { is: isBase64url(LEAF_BYTES), what: `${LEAF_BYTES} bytes, base64url without padding` },
-  nonce: { is: isBase64url(NONCE_BYTES), what: `${NONCE_BYTES} bytes, base64url without padding` },
-  selections: { is: isSelections, what: "an array of option numbers" },
-  stream: { is: isWhole(1, STREAM_MAX), what: "a stream's number" },
-  seq: { is: isWhole(1, SEQ_MAX), what: "a block's number, from 1" },
-  index: { is: isWhole(0, INDEX_MAX), what: "a place in a block, from 0" },
-  recordedAt: { is: isTime, what: "a time like 2026-03-01T20:15:00.000Z" },
-  durability: { is: (value) => value === undefined || value === "override", what: '"override", or left out' },
+/** Why a ballot does not count, for its voter. */
+const REJECTED: Record<Exclude<ExceptionReason, "duplicate" | "barrier">, string> = {
+  not_open: "it came after the contest had closed",
+  behind_barrier: "the contest had closed before it could be written down",
+  quarantined: "what was written down is no ballot of this election",
 };
 
-/**
- * A receipt as gateways answer it. Fields that are not a receipt's are left aside: those of a later version, or what
- * an application keeps with it.
- */
-export function parseReceipt(json: unknown): { receipt: Receipt } | { fault: string } {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    return { fault: "a receipt is a JSON object" };
+function judgeException(
+  receipt: AcceptedReceipt,
+  { reason, leaf, of, told }: Extract<RecordFate, { fate: "exception" }>,
+): Verification {
+  if (reason === "barrier") return unknown("no ballot is there");
+  // No leaf is known of what is no ballot.
+  if (leaf !== null && !isOf(receipt, leaf)) return unknown("another ballot is there");
+  if (reason !== "duplicate") {
+    return { status: "rejected", reason: told === null ? REJECTED[reason] : `${REJECTED[reason]}: ${told}` };
   }
-  const fields = json as Record<keyof Receipt, unknown>;
-  for (const [name, { is, what }] of Object.entries(FIELDS) as [keyof Receipt, (typeof FIELDS)["leaf"]][]) {
-    if (!is(fields[name])) return { fault: `the receipt's ${name} must be ${what}` };
-  }
-  const { contest, leaf, nonce, selections, stream, seq, index, recordedAt, durability } = json as Receipt;
-  const receipt = { contest, leaf, nonce, selections, stream, seq, index, recordedAt };
-  return { receipt: durability === undefined ? receipt : { ...receipt, durability } };
+  if (of?.leaf == null) throw new Error(`offset ${receipt.offset} duplicates a ballot that is not there`);
+  // This very ballot was written down more than once, as when its voter sent it again: it counts, where it was first.
+  if (isOf(receipt, of.leaf)) return recorded(receipt, of);
+  return { status: "duplicate", reason: "another ballot of this voter was recorded before, and counts" };
 }
 
-/** Its one canonical spelling only, so that a receipt has one. */
-function isBase64url(bytes: number): (value: unknown) => boolean {
-  return (value) => {
-    if (typeof value !== "string" || value.length !== Math.ceil((bytes * 4) / 3)) return false;
-    return Buffer.from(value, "base64url").toString("base64url") === value;
-  };
+function recorded(receipt: AcceptedReceipt, at: LeafRow): Verification {
+  const { contest, leaf, nonce, selections } = receipt;
+  const place = { stream: at.streamId, seq: at.seq, index: at.index };
+  const recordedAt = new Date(at.recordedAtMs).toISOString();
+  const found: Receipt = { contest, leaf, nonce, selections, ...place, recordedAt };
+  return { status: "recorded", receipt: at.overridden ? { ...found, durability: "override" } : found };
 }
 
-function isWhole(from: number, to: number): (value: unknown) => boolean {
-  return (value) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
+function ledgerOf(ledgers: ReceiptSources["ledgers"], number: number) {
+  const ledger = ledgers.get(number);
+  if (ledger === undefined) throw new Error(`ledger ${number} is needed, and not configured here`);
+  return ledger;
 }
 
-function isSelections(value: unknown): boolean {
-  return Array.isArray(value) && value.length <= SELECTIONS_MAX && value.every(isWhole(1, OPTION_MAX));
+function opensLeaf({ contest, selections, nonce, leaf }: Receipt | AcceptedReceipt): boolean {
+  return receiptLeaf(contest, selections, nonce) === leaf;
 }
 
-function isTime(value: unknown): boolean {
-  if (typeof value !== "string") return false;
-  const ms = Date.parse(value);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === value;
+function isOf(receipt: AcceptedReceipt, leaf: Buffer | null): boolean {
+  return leaf?.toString("base64url") === receipt.leaf;
+}
+
+function unknown(reason: string): Verification {
+  return { status: "unknown_receipt", reason };
 }

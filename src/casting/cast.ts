@@ -16,7 +16,7 @@ import {
   takesBallotsAt,
 } from "../election/contest.ts";
 import { NONCE_BYTES, receiptLeaf } from "../ledger/leaf.ts";
-import type { Ballot, BallotFinder, RecordedBallot } from "../recording/ledger.ts";
+import type { Ballot, RecordedBallot } from "../recording/ledger.ts";
 import { type CastRequest, type Verdict, verdictOnRow } from "../recording/verdict.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
@@ -25,6 +25,7 @@ import type { Accepting } from "./accepting.ts";
 import type { ClosingWatch } from "./closing-watch.ts";
 import type { Lanes } from "./lanes.ts";
 import { parseBallot } from "./parse-ballot.ts";
+import type { VoterBallots } from "./voter-ballots.ts";
 import type { VoterLimiter } from "./voter-limiter.ts";
 
 export type CastingParts = {
@@ -34,7 +35,7 @@ export type CastingParts = {
   lanes: Lanes;
   /** Null where this gateway takes no ballots of buffered elections. */
   accepting: Accepting | null;
-  finder: BallotFinder;
+  ballots: VoterBallots;
   limiter: VoterLimiter;
   /** From a request's arrival to its answer. */
   deadlineMs: number;
@@ -182,8 +183,8 @@ export class Casting {
     const key = { contestLedgerId: contest.ledgerId, voterKey: voter.voterKey };
     // Asked before the ledger is: what leaves the lane meanwhile is in the ledger then. Once closed, the seal decides.
     const isOnItsWay = contestStateAt(contest, arrival.atMs) === "open" && this.parts.lanes.mayRecord(key);
-    const [ballot] = await this.fromLedger(this.parts.finder.find([key]), arrival);
-    if (ballot !== undefined) return { status: "recorded", ballot };
+    const ballot = await this.fromLedger(this.parts.ballots.find(contest, voter.voterKey), arrival);
+    if (ballot !== null) return { status: "recorded", ballot };
     return isOnItsWay ? { status: "on_its_way" } : { status: "none" };
   }
 

@@ -5,10 +5,19 @@ import type { ContestRecount, RecountReport } from "../auditing/recount.ts";
 import { thousands } from "./progress.ts";
 
 /** What was recounted, and whose results it was compared with. */
-export type RecountedFrom = { host: string; standby: boolean; resultsUrl: string | null };
+export type RecountedFrom = {
+  host: string;
+  standby: boolean;
+  /** Further ledgers. */
+  ledgers: { name: string; host: string; standby: boolean }[];
+  resultsUrl: string | null;
+};
 
 export function renderRecount(report: RecountReport, from: RecountedFrom): string {
-  const where = `${from.host}${from.standby ? " (a standby)" : ""}`;
+  const where = [
+    placeName(from),
+    ...from.ledgers.map((ledger) => `ledger ${ledger.name} at ${placeName(ledger)}`),
+  ].join(", ");
   const results = from.resultsUrl === null ? "" : `, compared with the results of ${from.resultsUrl}`;
   const { streams, blocks, leaves } = report;
   return [
@@ -17,9 +26,24 @@ export function renderRecount(report: RecountReport, from: RecountedFrom): strin
     ...renderContests(report.contests),
     "",
     `checked: streams ${thousands(streams)}, blocks ${thousands(blocks)}, leaves ${thousands(leaves)}`,
+    ...renderExceptions(report.exceptions),
     ...(report.findings.total === 0 ? [] : renderFindings(report)),
     ...(report.clean ? ["clean"] : []),
   ].join("\n");
+}
+
+function placeName({ host, standby }: { host: string; standby: boolean }): string {
+  return `${host}${standby ? " (a standby)" : ""}`;
+}
+
+/** What became of records of partitions besides ballots; nothing where there are none. */
+function renderExceptions(exceptions: RecountReport["exceptions"]): string[] {
+  if (Object.values(exceptions).every((count) => count === 0)) return [];
+  const { duplicate, not_open, behind_barrier, quarantined, barrier } = exceptions;
+  return [
+    `accepted and not recorded: duplicates ${thousands(duplicate)}, rejected ${thousands(not_open + behind_barrier)}, ` +
+      `quarantined ${thousands(quarantined)} (and barriers ${thousands(barrier)})`,
+  ];
 }
 
 function renderContests(contests: readonly ContestRecount[]): string[] {
@@ -61,6 +85,7 @@ function renderFindings({ findings }: RecountReport): string[] {
 
 function renderFinding({ code, place, message }: Finding): string {
   const where = [
+    place.ledger === undefined ? null : `ledger ${place.ledger}`,
     place.contest === undefined ? null : `contest ${place.contest}`,
     place.stream === undefined ? null : `stream ${place.stream}`,
     place.seq === undefined ? null : `block ${place.seq}`,

@@ -5,8 +5,9 @@ import type { ResultsReader } from "../auditing/compare-served.ts";
 import { type RecountProgress, type RecountReport, recount } from "../auditing/recount.ts";
 import { Administration, CallFailed } from "../client/administration.ts";
 import { openForReading, PostgresRecountSource } from "../postgres/recount-source.ts";
-import { OPTIONS } from "../runtime/options.ts";
+import { type NamedLedger, OPTIONS } from "../runtime/options.ts";
 import { CommandFailed, failureText } from "./failure.ts";
+import { openFurther } from "./further-ledgers.ts";
 import { Progress } from "./progress.ts";
 import { renderRecount } from "./recount-table.ts";
 import { readDevFile, serverAddress } from "./target.ts";
@@ -15,13 +16,21 @@ const SESSION = { applicationName: "urna recount", connectTimeoutMs: 5_000, lock
 const EXIT_DIFFERS = 1;
 const EXIT_IMPOSSIBLE = 2;
 
-type RecountFlags = { contest?: string; databaseUrl?: string; data: string; url?: string; json?: boolean };
+type RecountFlags = {
+  contest?: string;
+  databaseUrl?: string;
+  ledgers: NamedLedger[];
+  data: string;
+  url?: string;
+  json?: boolean;
+};
 
 export function recountCommand(): Command {
   return new Command("recount")
     .description("count again from the ballots up, and compare: ballots = blocks = tally = results")
     .option("--contest <id>", "count the ballots of this contest only")
     .addOption(OPTIONS.databaseUrl())
+    .addOption(OPTIONS.ledgers())
     .addOption(OPTIONS.data())
     .addOption(OPTIONS.url())
     .option("--json", "print JSON, for machines")
@@ -31,8 +40,9 @@ export function recountCommand(): Command {
 
 const help = `
 Without --database-url it counts the ledger of the urna dev that runs on --data. It can be run at any time, also while
-ballots are being recorded, and on a standby. Memory: about 23 bytes a ballot of the largest contest, a gigabyte at the
-most, and 40 bytes a block.
+ballots are being recorded, and on a standby. A contest is counted over all ledgers that have its ballots: further ones
+are named by --ledgers, as for the roles. Memory: about 23 bytes a ballot of the largest contest, a gigabyte at the most,
+and 40 bytes a block.
 
 Exit status: 0 clean, 1 something differs, 2 the recount could not be done.
 
@@ -43,16 +53,22 @@ Examples:
 async function runRecount(flags: RecountFlags): Promise<void> {
   try {
     const { databaseUrl, url } = ledgerOf(flags);
+    await using opened = new AsyncDisposableStack();
     const { session, standby } = await openForReading(databaseUrl, SESSION);
-    await using _closing = session;
+    opened.use(session);
+    const further = await openFurther(opened, session, flags.ledgers);
     const progress = new RecountBar();
     const report = await recount(new PostgresRecountSource(session), {
+      further: further.map(({ ledger }) => ledger),
       ...(flags.contest === undefined ? {} : { contestId: flags.contest }),
       ...(url === undefined ? {} : { results: resultsFrom(url) }),
       onProgress: (state) => progress.show(state),
     });
     progress.finish();
-    const from = { host: session.host, standby, resultsUrl: url ?? null };
+    const from = {
+      ...{ host: session.host, standby, resultsUrl: url ?? null },
+      ledgers: further.map(({ ledger: { name }, host, standby }) => ({ name, host, standby })),
+    };
     console.log(flags.json ? JSON.stringify(jsonOf(report, from)) : renderRecount(report, from));
     if (!report.clean) process.exitCode = EXIT_DIFFERS;
   } catch (error) {

@@ -42,6 +42,11 @@ export const OPERATIONS: readonly Operation[] = [
     answers: {
       201: { description: "Recorded by this request", schema: ref("RecordedBallot") },
       200: { description: "The same ballot was recorded before", schema: ref("RecordedBallot") },
+      202: {
+        description:
+          "Accepted, of a buffered election: at least two brokers have it. What becomes of it, /v1/receipts/verify tells.",
+        schema: ref("AcceptedBallot"),
+      },
     },
     problems: [
       ...VOTER_PROBLEMS,
@@ -65,8 +70,14 @@ export const OPERATIONS: readonly Operation[] = [
     path: "/v1/receipts/verify",
     summary: "Ask what has become of a receipt; anybody may who holds it",
     token: "none",
-    body: ref("Receipt"),
-    answers: { 200: { description: "What the ledger says", schema: ref("Verification") } },
+    body: ref("AnyReceipt"),
+    answers: {
+      200: {
+        description:
+          "What the ledger says, by itself. recorded: it counts. accepted: it has not come to this ballot yet. duplicate: another ballot of the voter counts. rejected: it does not count, and why. unknown_receipt: this receipt is of no ballot.",
+        schema: ref("Verification"),
+      },
+    },
     problems: [...BODY_PROBLEMS, "invalid_request", "not_available"],
   },
   {

@@ -58,11 +58,37 @@ export const SCHEMAS = {
     },
     ["durability"],
   ),
+  AcceptedReceipt: object({
+    contest: { type: "string", format: "uuid" },
+    leaf: { ...bytes(32), description: "SHA-256 commitment to contest, selections and nonce" },
+    nonce: bytes(16),
+    selections,
+    partition: { ...whole, description: "of the election's topic" },
+    offset: { ...whole, description: "of the ballot's record in that partition" },
+    acceptedAt: time,
+  }),
   RecordedBallot: object({
     status: { const: "recorded" },
     receipt: { $ref: "#/components/schemas/Receipt" },
   }),
-  Verification: object({ status: { enum: ["recorded", "unknown_receipt"] }, reason: text }, ["reason"]),
+  AcceptedBallot: object({
+    status: { const: "accepted" },
+    receipt: { $ref: "#/components/schemas/AcceptedReceipt" },
+  }),
+  AnyReceipt: {
+    anyOf: [{ $ref: "#/components/schemas/Receipt" }, { $ref: "#/components/schemas/AcceptedReceipt" }],
+  },
+  Verification: object(
+    {
+      status: { enum: ["recorded", "accepted", "duplicate", "rejected", "unknown_receipt"] },
+      receipt: {
+        $ref: "#/components/schemas/Receipt",
+        description: "of an accepted ballot that has been recorded",
+      },
+      reason: text,
+    },
+    ["receipt", "reason"],
+  ),
   Contest: object({
     id: text,
     uuid: { type: "string", format: "uuid" },
@@ -88,11 +114,12 @@ export const SCHEMAS = {
       turnout: { ...whole, description: "ballots so far" },
       asOf: time,
       final: { type: "boolean" },
+      delayed: { const: true, description: "ballots that were recorded since asOf may be missing" },
       ballots: { ...whole, description: "blank and all votes; absent while choices are hidden" },
       blank: whole,
       counts: { type: "array", items: object({ option: { type: "integer", minimum: 1 }, votes: whole }) },
     },
-    ["ballots", "blank", "counts"],
+    ["delayed", "ballots", "blank", "counts"],
   ),
   Election: object({
     id: text,

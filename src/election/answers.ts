@@ -35,4 +35,6 @@ export type ResultsAnswer = {
   asOf: string;
   /** Whether the counts are proved and will not change; otherwise they are provisional. */
   final: boolean;
+  /** Present while ballots that were recorded since `asOf` may be missing: a ledger of the contest can't be read. */
+  delayed?: true;
 } & Partial<Counts>;

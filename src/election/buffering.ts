@@ -26,6 +26,16 @@ export function ledgerOfPartition(partition: number, { ledgers }: Pick<Buffering
   return ledgers[partition % ledgers.length]!;
 }
 
+/** The number of the ledger that this voter's ballots are recorded in; null stands for ballots that are not buffered. */
+export function ledgerOfVoter(voterKey: string, buffering: Buffering | null): number {
+  return buffering === null ? HOME_LEDGER : ledgerOfPartition(partitionOf(voterKey, buffering), buffering);
+}
+
+/** The numbers of the ledgers that such ballots are recorded in, each once. */
+export function ledgersOf(buffering: Buffering | null): number[] {
+  return buffering === null ? [HOME_LEDGER] : [...new Set(buffering.ledgers)];
+}
+
 /** Stream numbers begin here in the ledger of that number. */
 export function firstStreamOf(ledger: number): number {
   return ledger * 2 ** 24 + 1;

@@ -18,10 +18,14 @@ export function hasPlace(places: Buffer, index: number): boolean {
 
 /** How many ballots were newly recorded before this index, or null when that of this index was not. */
 export function rankOf(places: Buffer, index: number): number | null {
-  if (!hasPlace(places, index)) return null;
-  let rank = bitCount(places[index >> 3]! & ((1 << (index & 7)) - 1));
-  for (let at = 0; at < index >> 3; at++) rank += bitCount(places[at]!);
-  return rank;
+  return hasPlace(places, index) ? countBefore(places, index) : null;
+}
+
+/** How many ballots were newly recorded before this index. */
+export function countBefore(places: Buffer, index: number): number {
+  let count = bitCount((places[index >> 3] ?? 0) & ((1 << (index & 7)) - 1));
+  for (let at = 0; at < Math.min(index >> 3, places.length); at++) count += bitCount(places[at]!);
+  return count;
 }
 
 export function countPlaces(places: Buffer): number {

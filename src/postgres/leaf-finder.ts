@@ -1,5 +1,6 @@
 /** Finds the leaves that receipts name, for answers that voters take for an acknowledgement. */
-import type { LeafPlace, LeafRow, ReceiptSource } from "../auditing/verify-receipt.ts";
+import type { LeafRow, LeafSource } from "../auditing/receipt-source.ts";
+import type { Place } from "../ledger/exceptions.ts";
 import { LEAF_BYTES } from "../ledger/leaf.ts";
 import { rankOf } from "../ledger/places.ts";
 import { SharedReads, type SharedReadsOptions } from "../runtime/shared-reads.ts";
@@ -8,8 +9,8 @@ import { commitOrThrow } from "./durable-commit.ts";
 import type { Session } from "./session.ts";
 import type { SessionPool } from "./session-pool.ts";
 
-export class PostgresLeafFinder implements ReceiptSource {
-  private readonly reads: SharedReads<LeafPlace, LeafRow>;
+export class PostgresLeafFinder implements LeafSource {
+  private readonly reads: SharedReads<Place, LeafRow>;
 
   constructor(
     private readonly pool: SessionPool,
@@ -18,37 +19,45 @@ export class PostgresLeafFinder implements ReceiptSource {
     this.reads = new SharedReads((places) => this.findDurably(places), nameOf, options);
   }
 
-  async find(place: LeafPlace): Promise<LeafRow | null> {
+  async find(place: Place): Promise<LeafRow | null> {
     const [found] = await this.reads.ask([place]);
     return found ?? null;
   }
 
-  /** Blocks are never changed, so two statements see the same ones, or a block more. */
-  private findDurably(wanted: readonly LeafPlace[]): Promise<LeafRow[]> {
+  private findDurably(wanted: readonly Place[]): Promise<LeafRow[]> {
     return this.pool.use((session) =>
       commitOrThrow(session, this.options.timeoutMs, async () => {
         await writeWal(session);
-        const blocks = await selectPlaces(session, wanted);
-        const ranked = blocks.map((block) => ({ ...block, rank: rankOf(block.places, block.index) }));
-        const leaves = await selectLeaf(
-          session,
-          ranked.flatMap((block) => (block.rank === null ? [] : { ...block, rank: block.rank })),
-        );
-        const leafByName = new Map(leaves.map((row) => [nameOf(row), row.leaf]));
-        return ranked.map((block) => ({ ...block, leaf: leafByName.get(nameOf(block)) ?? null }));
+        return readLeaves(session, wanted);
       }),
     );
   }
 }
 
-function nameOf({ streamId, seq, index }: LeafPlace): string {
+/**
+ * The blocks of those places that exist, with the leaf there. Blocks are never changed, so two statements see the same
+ * ones, or a block more.
+ */
+export async function readLeaves(session: Session, wanted: readonly Place[]): Promise<LeafRow[]> {
+  if (wanted.length === 0) return [];
+  const blocks = await selectPlaces(session, wanted);
+  const ranked = blocks.map((block) => ({ ...block, rank: rankOf(block.places, block.index) }));
+  const leaves = await selectLeaf(
+    session,
+    ranked.flatMap((block) => (block.rank === null ? [] : { ...block, rank: block.rank })),
+  );
+  const leafByName = new Map(leaves.map((row) => [nameOf(row), row.leaf]));
+  return ranked.map((block) => ({ ...block, leaf: leafByName.get(nameOf(block)) ?? null }));
+}
+
+export function nameOf({ streamId, seq, index }: Place): string {
   return `${streamId}/${seq}/${index}`;
 }
 
-type PlacesRow = LeafPlace & { places: Buffer; recordedAtMs: number; overridden: boolean };
+type PlacesRow = Place & { places: Buffer; recordedAtMs: number; overridden: boolean };
 
 /** The blocks of those places that exist, with the index that was asked for. */
-function selectPlaces(session: Session, wanted: readonly LeafPlace[]): Promise<PlacesRow[]> {
+function selectPlaces(session: Session, wanted: readonly Place[]): Promise<PlacesRow[]> {
   return session.query<PlacesRow>(
     {
       name: "receipt-places",
@@ -63,8 +72,8 @@ function selectPlaces(session: Session, wanted: readonly LeafPlace[]): Promise<P
 }
 
 /** One leaf of each block; PostgreSQL reads only that slice of the leaves, which are stored uncompressed. */
-function selectLeaf(session: Session, wanted: readonly (LeafPlace & { rank: number })[]) {
-  return session.query<LeafPlace & { leaf: Buffer }>(
+function selectLeaf(session: Session, wanted: readonly (Place & { rank: number })[]) {
+  return session.query<Place & { leaf: Buffer }>(
     {
       name: "receipt-leaf",
       text: `
@@ -77,7 +86,7 @@ function selectLeaf(session: Session, wanted: readonly (LeafPlace & { rank: numb
   );
 }
 
-function columns(wanted: readonly LeafPlace[]): unknown[] {
+function columns(wanted: readonly Place[]): unknown[] {
   return [
     wanted.map(({ streamId }) => streamId),
     wanted.map(({ seq }) => seq),

@@ -1,13 +1,58 @@
 /** The recount's reading of a ledger in PostgreSQL, a primary's or a standby's: short statements only. */
-import type { BallotRow, BlockPlace, BlockRow, LeavesRow, StreamRow } from "../auditing/recount-source.ts";
+import type {
+  BallotRow,
+  BarrierRow,
+  BlockPlace,
+  BlockRow,
+  LeavesRow,
+  StreamRow,
+} from "../auditing/recount-source.ts";
 import type { Session } from "./session.ts";
 
 export async function selectStreams(session: Session): Promise<StreamRow[]> {
-  return session.query<StreamRow>({
+  const rows = await session.query<Omit<StreamRow, "source"> & StreamSourceRow>({
     text: `
-      SELECT stream_id AS "streamId", next_seq AS "nextSeq", head_hash AS "headHash"
+      SELECT stream_id AS "streamId", next_seq AS "nextSeq", head_hash AS "headHash",
+             election_uuid AS "electionUuid", partition, next_offset AS "nextOffset"
       FROM streams ORDER BY stream_id`,
   });
+  return rows.map(({ electionUuid, partition, nextOffset, ...stream }) => ({
+    ...stream,
+    source: electionUuid === null ? null : { electionUuid, partition: partition!, nextOffset: nextOffset! },
+  }));
+}
+
+type StreamSourceRow = { electionUuid: string | null; partition: number | null; nextOffset: number | null };
+
+export async function selectBarriers(session: Session, streamId: number): Promise<BarrierRow[]> {
+  return session.query<BarrierRow>(
+    {
+      name: "recount-barriers",
+      text: `
+        SELECT contest_id AS "contestLedgerId", source_offset AS "offset" FROM barriers WHERE stream_id = $1`,
+    },
+    [streamId],
+  );
+}
+
+/** The offsets of a stream's records in quarantine, after one and below another, at most so many. */
+export async function selectQuarantined(
+  session: Session,
+  streamId: number,
+  afterOffset: number,
+  endOffset: number,
+  offsetsMax: number,
+): Promise<number[]> {
+  const rows = await session.query<{ offset: number }>(
+    {
+      name: "recount-quarantine",
+      text: `
+        SELECT source_offset AS "offset" FROM quarantine
+        WHERE stream_id = $1 AND source_offset > $2 AND source_offset < $3 ORDER BY source_offset LIMIT $4`,
+    },
+    [streamId, afterOffset, endOffset, offsetsMax],
+  );
+  return rows.map(({ offset }) => offset);
 }
 
 export type PartitionSize = {

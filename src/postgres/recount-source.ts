@@ -2,6 +2,7 @@
 import pg from "pg";
 import {
   type BallotRow,
+  type BarrierRow,
   type BlockPlace,
   type BlockRow,
   type Frontier,
@@ -11,14 +12,17 @@ import {
   type RecountSource,
   type StreamRow,
 } from "../auditing/recount-source.ts";
+import type { Contest } from "../election/contest.ts";
 import { hostUrls } from "./connection-string.ts";
 import { selectAllContests } from "./contests.ts";
 import {
   type PartitionSize,
   selectBallotPages,
+  selectBarriers,
   selectBlocks,
   selectLeaves,
   selectPartitions,
+  selectQuarantined,
   selectStrayBlocks,
   selectStreams,
 } from "./recount-rows.ts";
@@ -29,6 +33,7 @@ const PAGES_A_PIECE = 256;
 const BLOCK_BYTES_A_PIECE = 8 * 1024 * 1024;
 const BLOCKS_A_PIECE_MAX = 4096;
 const BLOCKS_A_PIECE_MIN = 16;
+const OFFSETS_A_PIECE = 10_000;
 /** Page header, and the least that a ballot's row and its line pointer take. */
 const PAGE_HEADER_BYTES = 24;
 const BALLOT_BYTES_MIN = 84;
@@ -76,6 +81,10 @@ export class PostgresRecountSource implements RecountSource {
     return { streams, contests, partitions: partitions.map(partitionOf) };
   }
 
+  contests(): Promise<Contest[]> {
+    return selectAllContests(this.session);
+  }
+
   streams(): Promise<StreamRow[]> {
     return selectStreams(this.session);
   }
@@ -96,6 +105,20 @@ export class PostgresRecountSource implements RecountSource {
       const bytes = blocks.reduce((sum, { leaves }) => sum + leaves.length + 256, 0) / blocks.length;
       blocksMax = Math.floor(BLOCK_BYTES_A_PIECE / bytes);
       blocksMax = Math.min(Math.max(blocksMax, BLOCKS_A_PIECE_MIN), BLOCKS_A_PIECE_MAX);
+    }
+  }
+
+  barriers(streamId: number): Promise<BarrierRow[]> {
+    return selectBarriers(this.session, streamId);
+  }
+
+  async *quarantined(streamId: number, endOffset: number): AsyncGenerator<number[]> {
+    let after = -1;
+    for (;;) {
+      const offsets = await selectQuarantined(this.session, streamId, after, endOffset, OFFSETS_A_PIECE);
+      if (offsets.length > 0) yield offsets;
+      if (offsets.length < OFFSETS_A_PIECE) return;
+      after = offsets.at(-1)!;
     }
   }
 

@@ -10,9 +10,9 @@ import type { Contest } from "../election/contest.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Problem } from "../runtime/problem.ts";
 import type { GoodbyeReason } from "./events.ts";
+import type { Figures } from "./figures.ts";
 import { Hub } from "./hub.ts";
 import { resultsOf } from "./results.ts";
-import type { RunningTally } from "./running-tally.ts";
 
 export type FeedOptions = {
   viewersMax: number;
@@ -21,9 +21,6 @@ export type FeedOptions = {
   viewerQueueBytesMax: number;
   clock: Clock;
 };
-
-/** What the tailer gives: figures, and as of when; null until they are first complete. */
-export type Figures = { readonly tally: RunningTally; readonly asOfMs: number | null };
 
 /** Contests as they are now, or nearly. */
 export interface ContestLookUp {
@@ -68,11 +65,11 @@ export class Feed {
 
   /** The contest's results now. Throws {@link Problem} `not_available` while they were never complete. */
   results(contest: Contest): ResultsAnswer {
-    const { tally, asOfMs } = this.figures;
+    const asOfMs = this.figures.asOfMs(contest);
     if (asOfMs === null && contest.finalTally === null) {
       throw new Problem("not_available", "the ballots recorded so far are still being counted");
     }
-    return resultsOf(contest, tally.counts.get(contest.uuid), this.options.clock.now(), asOfMs ?? 0);
+    return resultsOf(contest, this.figures.tallyOf(contest), this.options.clock.now(), asOfMs ?? 0);
   }
 
   /**
@@ -128,7 +125,7 @@ export class Feed {
         contest,
         {
           results: (shown) => this.results(shown),
-          turnoutSeries: (shown) => this.figures.tally.turnoutSeries(shown.uuid, clock.now()),
+          turnoutSeries: (shown) => this.figures.turnoutSeries(shown, clock.now()),
         },
         {
           updateMs,

@@ -4,6 +4,9 @@ import { type Contest, choicesVisible, contestStateAt } from "../election/contes
 import { countsOf } from "../election/counts.ts";
 import type { ContestTally } from "../election/tally.ts";
 
+/** Without failures a tailer reads every tenth of a second: figures that are so old lack what was recorded since. */
+const DELAY_MS = 5_000;
+
 /**
  * Of a final contest the ledger's proved counts, whatever the running tally says; otherwise the running tally's.
  */
@@ -23,6 +26,7 @@ export function resultsOf(
     turnout: counts.ballots,
     asOf: isoTime(finalAtMs ?? asOfMs),
     final: finalTally !== null,
+    ...(finalTally === null && nowMs - asOfMs > DELAY_MS ? { delayed: true as const } : {}),
     ...(choicesVisible(contest) ? counts : {}),
   };
 }

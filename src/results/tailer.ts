@@ -7,7 +7,6 @@
  * NOTIFY takes a lock of the whole database at its commit, one after the other, which the recording lanes would pay.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Log } from "../runtime/log.ts";
 import type { BlockSource, StreamPosition } from "./block-source.ts";
 import type { RunningTally } from "./running-tally.ts";
 import { LedgerRewoundError, Tail } from "./tail.ts";
@@ -19,7 +18,7 @@ export type TailerOptions = {
   /** Blocks read by one statement. */
   blocksMax: number;
   now: () => number;
-  log: Pick<Log, "warn">;
+  log: { warn: (details: object, message: string) => void };
 };
 
 /** The ledger's primary has a head, but not all the blocks before it: it changed between two reads, or is damaged. */

@@ -57,7 +57,7 @@ export async function runDev(config: DevConfig): Promise<void> {
   const { drainMs } = config;
   const contests = buffered?.contests ?? null;
   const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: contests, log });
-  const results = openResults(opened, ledger, { log, metrics });
+  const results = openResults(opened, ledger, { ledgers, log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));
   const pages = [openAdmission, ...pageRoutes(await buildPages({ openAdmission: true }))];
   await admin.reportOtherPeppers();

@@ -5,6 +5,7 @@ import { Casting } from "../casting/cast.ts";
 import { ClosingWatch } from "../casting/closing-watch.ts";
 import { Lanes } from "../casting/lanes.ts";
 import { castingRoutes } from "../casting/routes.ts";
+import { VoterBallots } from "../casting/voter-ballots.ts";
 import { VoterLimiter } from "../casting/voter-limiter.ts";
 import { ContestList } from "../contests/contest-list.ts";
 import { contestRoutes } from "../contests/routes.ts";
@@ -49,7 +50,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     return lanes.waitingBallots + (accepting?.waitingBallots ?? 0);
   });
   const limiter = new VoterLimiter({ ...VOTER_BOUND, steadyMs: clock.steadyMs });
-  const { directory, finder, store } = ledger;
+  const { directory, store } = ledger;
   const list = new ContestList(store, {
     lifetimeMs: DIRECTORY_LIFETIME_MS,
     contestsMax: LISTED_CONTESTS_MAX,
@@ -61,7 +62,7 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     closing: new ClosingWatch(directory, { pollMs: SEAL_POLL_MS, waitingMax: SEAL_WAITING_MAX, clock }),
     lanes,
     accepting,
-    finder,
+    ballots: new VoterBallots(new Map(options.ledgers.map((each) => [each.number, each.finder]))),
     limiter,
     deadlineMs: options.deadlineMs,
     clock,

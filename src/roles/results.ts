@@ -4,17 +4,25 @@ import { findContest } from "../contests/find-contest.ts";
 import { originsAllowedBy } from "../contests/routes.ts";
 import { PostgresBlockSource } from "../postgres/blocks.ts";
 import { PostgresLeafFinder } from "../postgres/leaf-finder.ts";
+import { PostgresRecordFinder } from "../postgres/record-finder.ts";
 import { SessionPool } from "../postgres/session-pool.ts";
 import { Feed } from "../results/feed.ts";
+import { Figures } from "../results/figures.ts";
 import { resultsRoutes } from "../results/routes.ts";
 import { Tailer } from "../results/tailer.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
-import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
+import { gaugeOf, labelledGaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
+import type { OpenLedger } from "./further-ledgers.ts";
 import { type LedgerAccess, TRANSACTION_TIMEOUT_MS } from "./ledger.ts";
 
-export type ResultsOptions = { log: Log; metrics: Metrics };
+export type ResultsOptions = {
+  /** All whose ballots are shown; the home ledger first. */
+  ledgers: readonly OpenLedger[];
+  log: Log;
+  metrics: Metrics;
+};
 
 const READ_TIMEOUT_MS = 10_000;
 const VIEWERS_MAX = 20_000;
@@ -25,31 +33,16 @@ const UPDATE_MS = 300;
 export function openResults(
   opened: AsyncDisposableStack,
   ledger: LedgerAccess,
-  { log, metrics }: ResultsOptions,
+  { ledgers, log, metrics }: ResultsOptions,
 ) {
-  const { pool, directory, databaseUrl, session } = ledger;
-  // A session of its own: whoever crowds the shared ones must not make the figures old.
-  const tailerPool = opened.use(
-    new SessionPool({ ...session, connectionString: databaseUrl, sessionsMax: 1, waitingMax: 10 }),
-  );
-  const tailer = new Tailer(new PostgresBlockSource(tailerPool, READ_TIMEOUT_MS), {
-    pollMs: POLL_MS,
-    retryMsMax: 2_000,
-    blocksMax: 5_000,
-    now: Date.now,
-    log,
-  });
-  const feed = new Feed(tailer, directory, {
+  const { directory } = ledger;
+  const tailers = new Map(ledgers.map((each) => [each.number, openTailer(opened, each, log)]));
+  const feed = new Feed(new Figures(tailers), directory, {
     viewersMax: VIEWERS_MAX,
     updateMs: UPDATE_MS,
     keepAliveMs: 15_000,
     viewerQueueBytesMax: 64 * 1024,
     clock: systemClock,
-  });
-  const leaves = new PostgresLeafFinder(pool, {
-    timeoutMs: TRANSACTION_TIMEOUT_MS,
-    askersMax: 20_000,
-    keysMax: 1_000,
   });
   gaugeOf(metrics, "urna_viewers", "Viewers of live results", () => feed.viewers);
   gaugeOf(
@@ -58,20 +51,53 @@ export function openResults(
     "Slow viewers dropped since the start",
     () => feed.dropped.slow_viewer,
   );
-  gaugeOf(metrics, "urna_tailer_age_seconds", "Age of the live figures", () =>
-    tailer.asOfMs === null ? -1 : (Date.now() - tailer.asOfMs) / 1000,
-  );
   gaugeOf(metrics, "urna_contests_watched", "Contests that have viewers", () => feed.contestsWatched);
-  gaugeOf(metrics, "urna_tailer_blocks", "Blocks counted since the start", () => tailer.blocks);
-  gaugeOf(metrics, "urna_tailer_failures", "Polls of the ledger that failed", () => tailer.failures);
-  gaugeOf(metrics, "urna_tailer_rebuilds", "Times that everything was counted again", () => tailer.rebuilds);
+  showTailers(
+    metrics,
+    ledgers.map(({ name, number }) => [name, tailers.get(number)!]),
+  );
   const routes = [
     ...resultsRoutes(feed, (id) => findContest(directory, id), originsAllowedBy(directory)),
-    ...receiptRoutes(leaves),
+    ...receiptRoutes({ contests: directory, ledgers: new Map(ledgers.map(finderOf)) }),
   ];
   const services: Service[] = [
     { name: "feed", run: (signal) => feed.run(signal), drain: () => feed.drain() },
-    { name: "tailer", run: (signal) => tailer.run(signal) },
+    ...[...tailers.values()].map((tailer): Service => ({ name: "tailer", run: (end) => tailer.run(end) })),
   ];
   return { routes, services };
+}
+
+function finderOf({ number, pool }: OpenLedger) {
+  const options = { timeoutMs: TRANSACTION_TIMEOUT_MS, askersMax: 20_000, keysMax: 1_000 };
+  const leaves = new PostgresLeafFinder(pool, options);
+  return [number, { leaves, records: new PostgresRecordFinder(pool, options) }] as const;
+}
+
+/** A ledger's own: one that does not answer, or was counted again, makes the others' figures no older. */
+function openTailer(opened: AsyncDisposableStack, ledger: OpenLedger, log: Log): Tailer {
+  const { name, session, databaseUrl } = ledger;
+  // A session of its own: whoever crowds the shared ones must not make the figures old.
+  const pool = opened.use(
+    new SessionPool({ ...session, connectionString: databaseUrl, sessionsMax: 1, waitingMax: 10 }),
+  );
+  return new Tailer(new PostgresBlockSource(pool, READ_TIMEOUT_MS), {
+    pollMs: POLL_MS,
+    retryMsMax: 2_000,
+    blocksMax: 5_000,
+    now: Date.now,
+    log: { warn: (details: object, message: string) => log.warn({ ...details, ledger: name }, message) },
+  });
+}
+
+function showTailers(metrics: Metrics, tailers: readonly (readonly [string, Tailer])[]): void {
+  const gauge = (name: string, help: string, read: (tailer: Tailer) => number) =>
+    labelledGaugeOf(metrics, name, help, ["ledger"], () =>
+      tailers.map(([ledger, tailer]) => ({ labels: { ledger }, value: read(tailer) })),
+    );
+  gauge("urna_tailer_age_seconds", "Age of the live figures", ({ asOfMs }) =>
+    asOfMs === null ? -1 : (Date.now() - asOfMs) / 1000,
+  );
+  gauge("urna_tailer_blocks", "Blocks counted since the start", ({ blocks }) => blocks);
+  gauge("urna_tailer_failures", "Polls of the ledger that failed", ({ failures }) => failures);
+  gauge("urna_tailer_rebuilds", "Times that everything was counted again", ({ rebuilds }) => rebuilds);
 }

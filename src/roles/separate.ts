@@ -72,10 +72,11 @@ export function runRecorder(config: RecorderConfig): Promise<void> {
 }
 
 export function runResults(config: RoleConfig): Promise<void> {
-  return runRole("results", config, async ({ opened, ledger, log, metrics }) => {
+  return runRole("results", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
     await refusePendingMigrations(config.databaseUrl);
+    const ledgers = await openAllLedgers();
     const pages = pageRoutes(await buildPages({ openAdmission: false }));
-    const parts = [openResults(opened, ledger, { log, metrics }), { routes: pages, services: [] }];
+    const parts = [openResults(opened, ledger, { ledgers, log, metrics }), { routes: pages, services: [] }];
     return { parts, unready: () => gateReasons(ledger) };
   });
 }

@@ -27,10 +27,13 @@ export type Answer =
 
 /** What has become of an accepted ballot, as POST /v1/receipts/verify tells. */
 export type Fate =
-  | { fate: "recorded"; receipt: Receipt | null }
+  | { fate: "recorded"; receipt: Receipt }
   | { fate: "pending"; retryAfterMs: number }
+  /** Another ballot of the voter counts. */
   | { fate: "duplicate" }
-  | { fate: "rejected"; reason: string };
+  | { fate: "rejected"; reason: string }
+  /** The ledger has another record there, or none: whatever was accepted is not there. */
+  | { fate: "lost" };
 
 /** A response that has been read whole; `body` is its parsed JSON, or undefined when it was not JSON. */
 export type ReadResponse = { status: number; retryAfterMs: number; body: unknown };
@@ -60,17 +63,24 @@ export function readAnswer(response: ReadResponse, nonce: string): Answer {
 }
 
 /** Everything but a definite fate is "pending": asking again is safe. */
-export function readFate(response: ReadResponse): Fate {
+export function readFate(response: ReadResponse, nonce: string): Fate {
   const { status, retryAfterMs, body } = response;
   const said = asObject(body);
-  if (status === 200 && said.status === "recorded") {
-    return { fate: "recorded", receipt: (said.receipt as Receipt | undefined) ?? null };
+  const pending: Fate = { fate: "pending", retryAfterMs };
+  if (status !== 200) return pending;
+  switch (said.status) {
+    case "recorded":
+      if (asObject(said.receipt).nonce !== nonce) return pending;
+      return { fate: "recorded", receipt: said.receipt as Receipt };
+    case "duplicate":
+      return { fate: "duplicate" };
+    case "rejected":
+      return { fate: "rejected", reason: typeof said.reason === "string" ? said.reason : "" };
+    case "unknown_receipt":
+      return { fate: "lost" };
+    default:
+      return pending;
   }
-  if (status === 200 && said.status === "duplicate") return { fate: "duplicate" };
-  if (status === 200 && said.status === "rejected") {
-    return { fate: "rejected", reason: typeof said.reason === "string" ? said.reason : "" };
-  }
-  return { fate: "pending", retryAfterMs };
 }
 
 /** Retry-After in milliseconds (RFC 9110, section 10.2.3: seconds or a date); 0 when absent or not understood. */

@@ -30,7 +30,7 @@ export async function castBallot(contest: string, token: string, ballot: Ballot)
 
 export async function verifyReceipt(receipt: AcceptedReceipt): Promise<Fate> {
   const response = await call("/v1/receipts/verify", postOf(receipt));
-  return response === null ? { fate: "pending", retryAfterMs: 0 } : readFate(response);
+  return response === null ? { fate: "pending", retryAfterMs: 0 } : readFate(response, receipt.nonce);
 }
 
 export async function getContest(contest: string): Promise<Found<ContestAnswer>> {

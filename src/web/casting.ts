@@ -1,10 +1,10 @@
 /**
  * Casting one ballot, as a state machine: pure, so that what a voter is told can be proved by tests.
  *
- *   idle ── cast ──▶ sending ── answer ──▶ recorded | already_voted | refused
+ *   idle ── cast ──▶ sending ── answer ──▶ recorded | already_voted | refused | rejected
  *                     ▲    │                ▲
  *               retry │    ▼                │ verified
- *                    waiting            accepted (asks again until it knows)
+ *                    waiting ◀────────── accepted (asks again until it knows)
  *
  * A ballot keeps its nonce and selections through every attempt. `unknownAtMs` is when an attempt last ended without
  * an answer, or null when none did: from then on the voter hears "we do not know yet", never "not recorded",
@@ -29,8 +29,16 @@ export type Casting =
       cause: WaitingCause;
       delayMs: number;
     }
-  | { phase: "accepted"; ballot: Ballot; receipt: AcceptedReceipt; checks: number; delayMs: number }
-  | { phase: "recorded"; ballot: Ballot; receipt: Receipt | AcceptedReceipt }
+  | {
+      phase: "accepted";
+      ballot: Ballot;
+      receipt: AcceptedReceipt;
+      unknownAtMs: number | null;
+      checks: number;
+      delayMs: number;
+    }
+  | { phase: "recorded"; ballot: Ballot; receipt: Receipt }
+  | { phase: "rejected"; ballot: Ballot; receipt: AcceptedReceipt; reason: string }
   | { phase: "already_voted"; ballot: Ballot }
   | { phase: "refused"; ballot: Ballot; refusal: Refusal };
 
@@ -45,8 +53,9 @@ export type CastingEvent =
 /** What outlives the page. A ballot that is not saved before its first attempt could be lost with the tab. */
 export type SavedCasting =
   | { status: "pending"; ballot: Ballot; inDoubt: boolean }
-  | { status: "accepted"; ballot: Ballot; receipt: AcceptedReceipt }
-  | { status: "recorded"; ballot: Ballot; receipt: Receipt | AcceptedReceipt }
+  | { status: "accepted"; ballot: Ballot; receipt: AcceptedReceipt; inDoubt: boolean }
+  | { status: "recorded"; ballot: Ballot; receipt: Receipt }
+  | { status: "rejected"; ballot: Ballot; receipt: AcceptedReceipt; reason: string }
   | { status: "already_voted"; ballot: Ballot };
 
 export const RETRY = { firstMs: 1_000, mostMs: 30_000 };
@@ -63,7 +72,7 @@ export const IN_FLIGHT_MS_MAX = 15_000;
 export function step(casting: Casting, event: CastingEvent): Casting {
   switch (event.event) {
     case "cast":
-      if (casting.phase !== "idle" && casting.phase !== "refused") return casting;
+      if (casting.phase !== "idle" && !canBeDismissed(casting)) return casting;
       return { phase: "sending", ballot: event.ballot, attempt: 1, unknownAtMs: null };
     case "resume":
       return casting.phase === "idle" ? resumed(event.saved, event.nowMs) : casting;
@@ -80,8 +89,13 @@ export function step(casting: Casting, event: CastingEvent): Casting {
     case "verified":
       return casting.phase === "accepted" ? verified(casting, event) : casting;
     case "dismiss":
-      return casting.phase === "refused" ? { phase: "idle" } : casting;
+      return canBeDismissed(casting) ? { phase: "idle" } : casting;
   }
+}
+
+/** Whether this ballot has come to nothing, so that there may be another one. */
+export function canBeDismissed({ phase }: Casting): boolean {
+  return phase === "refused" || phase === "rejected";
 }
 
 function resumed(saved: SavedCasting, nowMs: number): Casting {
@@ -89,10 +103,14 @@ function resumed(saved: SavedCasting, nowMs: number): Casting {
   switch (saved.status) {
     case "pending":
       return { phase: "sending", ballot, attempt: 1, unknownAtMs: saved.inDoubt ? nowMs : null };
-    case "accepted":
-      return { phase: "accepted", ballot, receipt: saved.receipt, checks: 0, delayMs: 0 };
+    case "accepted": {
+      const unknownAtMs = saved.inDoubt ? nowMs : null;
+      return { phase: "accepted", ballot, receipt: saved.receipt, unknownAtMs, checks: 0, delayMs: 0 };
+    }
     case "recorded":
       return { phase: "recorded", ballot, receipt: saved.receipt };
+    case "rejected":
+      return { phase: "rejected", ballot, receipt: saved.receipt, reason: saved.reason };
     case "already_voted":
       return { phase: "already_voted", ballot };
   }
@@ -112,6 +130,7 @@ function answered(sending: Sending, { answer, nowMs, random }: Moment & { answer
         phase: "accepted",
         ballot,
         receipt: answer.receipt,
+        unknownAtMs,
         checks: 0,
         delayMs: backoffMs(VERIFY, 2, 0, random),
       };
@@ -149,17 +168,29 @@ function verified(accepted: Accepted, { fate, nowMs, random }: Moment & { fate: 
   const { ballot } = accepted;
   switch (fate.fate) {
     case "recorded":
-      return { phase: "recorded", ballot, receipt: fate.receipt ?? accepted.receipt };
+      return { phase: "recorded", ballot, receipt: fate.receipt };
     case "duplicate":
-      // Of this same ballot, accepted twice, or of another one? Casting it again tells: recorded, or already voted.
-      return waiting({ ballot, attempt: accepted.checks + 1 }, "unknown", nowMs, 0, random);
+      return { phase: "already_voted", ballot };
     case "rejected":
-      return { phase: "refused", ballot, refusal: { code: "invalid_ballot", detail: fate.reason } };
+      if (accepted.unknownAtMs === null) {
+        return { phase: "rejected", ballot, receipt: accepted.receipt, reason: fate.reason };
+      }
+      return castAgain(accepted, nowMs, random);
+    case "lost":
+      return castAgain(accepted, nowMs, random);
     case "pending": {
       const checks = accepted.checks + 1;
       return { ...accepted, checks, delayMs: backoffMs(VERIFY, checks + 2, fate.retryAfterMs, random) };
     }
   }
+}
+
+/**
+ * An earlier attempt that came in time may be written down after this one was rejected, or no ledger knows of what was
+ * accepted: sending it once more is safe, and settles it.
+ */
+function castAgain({ ballot, checks }: Accepted, nowMs: number, random: number): Casting {
+  return waiting({ ballot, attempt: checks + 1 }, "unknown", nowMs, 0, random);
 }
 
 /** What to save for a state; null means that nothing of this ballot needs to outlive the page. */
@@ -173,10 +204,19 @@ export function savedForm(casting: Casting): SavedCasting | null {
       return { status: "pending", ballot: casting.ballot, inDoubt: true };
     case "waiting":
       return { status: "pending", ballot: casting.ballot, inDoubt: casting.unknownAtMs !== null };
-    case "accepted":
-      return { status: "accepted", ballot: casting.ballot, receipt: casting.receipt };
+    case "accepted": {
+      const { ballot, receipt, unknownAtMs } = casting;
+      return { status: "accepted", ballot, receipt, inDoubt: unknownAtMs !== null };
+    }
     case "recorded":
       return { status: "recorded", ballot: casting.ballot, receipt: casting.receipt };
+    case "rejected":
+      return {
+        status: "rejected",
+        ballot: casting.ballot,
+        receipt: casting.receipt,
+        reason: casting.reason,
+      };
     case "already_voted":
       return { status: "already_voted", ballot: casting.ballot };
   }

@@ -73,7 +73,8 @@ function withResults(feed: Feed, results: ResultsAnswer, nowMs: number): Feed {
     connection: results.final ? "ended" : "live",
     results,
     heardAtMs: nowMs,
-    clockOffsetMs: Date.parse(results.asOf) - nowMs,
+    // Delayed figures are of an instant long ago, which says nothing of the server's clock.
+    clockOffsetMs: results.delayed ? feed.clockOffsetMs : Date.parse(results.asOf) - nowMs,
     order: sort ? orderOf(results) : feed.order,
     orderedAtMs: sort ? nowMs : feed.orderedAtMs,
   };
@@ -93,7 +94,7 @@ function sampled(feed: Feed, nowMs: number): Feed {
   const { results, pace } = feed;
   if (feed.connection !== "live" || results === null) return feed;
   const asOfMs = Date.parse(results.asOf);
-  const isNew = asOfMs > (pace.atMs.at(-1) ?? -Infinity);
+  const isNew = !results.delayed && asOfMs > (pace.atMs.at(-1) ?? -Infinity);
   const atMs = isNew ? asOfMs : nowMs + feed.clockOffsetMs;
   return { ...feed, pace: paceWith(pace, atMs, results.turnout) };
 }

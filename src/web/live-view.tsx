@@ -2,7 +2,7 @@
 
 import type { ContestAnswer, ResultsAnswer } from "../election/answers.ts";
 import { votePath } from "./address.ts";
-import { formatCount, formatCounted, formatDuration } from "./format.ts";
+import { formatCount, formatCounted, formatDuration, formatInstant } from "./format.ts";
 import { Frame } from "./frame.tsx";
 import type { Feed } from "./live-feed.ts";
 import { type LiveStatus, liveStatus } from "./live-status.ts";
@@ -71,6 +71,12 @@ function Status({ status, feed, nowMs }: { status: LiveStatus; feed: Feed; nowMs
         </p>
         {status.text !== "" && <p class="status-text">{status.text}</p>}
         {lost && <p class="lost">Connection lost: reconnecting.</p>}
+        {!lost && feed.results?.delayed && (
+          <p class="lost">
+            Ballots recorded since {formatInstant(Date.parse(feed.results.asOf), nowMs)} may be missing here:
+            not every ledger can be read at the moment.
+          </p>
+        )}
       </div>
       {/* Outside the announced part: it changes every second. */}
       {lost && feed.heardAtMs !== null && (

@@ -37,7 +37,7 @@ export function castingMessage(casting: Casting, kept: boolean): Message | null 
       return {
         tone: "busy",
         title: "Accepted: your ballot is on its way",
-        text: `It is stored safely and waits for its turn to be recorded. ${
+        text: `At least two servers have stored it, and it waits for its turn to be recorded. ${
           kept ? "You may close this page, and open it again to see it recorded." : KEEP_OPEN
         }`,
       };
@@ -46,6 +46,12 @@ export function castingMessage(casting: Casting, kept: boolean): Message | null 
         tone: "good",
         title: "Your ballot is recorded",
         text: "It counts once, and it is final. The receipt is your evidence: save it.",
+      };
+    case "rejected":
+      return {
+        tone: "bad",
+        title: "Your ballot does not count",
+        text: `It was accepted, and then not recorded${casting.reason ? `: ${casting.reason}` : ""}.`,
       };
     case "already_voted":
       return {

@@ -3,7 +3,7 @@
 import type { ContestAnswer } from "../election/answers.ts";
 import { livePath } from "./address.ts";
 import { BallotForm, BLANK_CHOICE, type Choice, ConfirmBallot, choiceTitle } from "./ballot-form.tsx";
-import type { Casting } from "./casting.ts";
+import { type Casting, canBeDismissed } from "./casting.ts";
 import type { Standing } from "./contest-clock.ts";
 import { Frame } from "./frame.tsx";
 import { castingMessage, type Message, standingMessage } from "./messages.ts";
@@ -67,8 +67,8 @@ function Body({ state, contest, actions, formShown }: BodyProps) {
         {contest.void !== null && (
           <p class="override">This contest was declared void: {contest.void.reason}</p>
         )}
-        {casting.phase === "recorded" && <ReceiptSlip receipt={casting.receipt} contest={contest.id} />}
-        {casting.phase === "refused" && (
+        {"receipt" in casting && <ReceiptSlip receipt={casting.receipt} contest={contest.id} />}
+        {canBeDismissed(casting) && (
           <div class="actions">
             <button type="button" id="dismiss" onClick={actions.dismiss}>
               Back to the ballot

@@ -64,7 +64,7 @@ export class FakeLedger {
   record(streamId: number, offered: readonly Offered[]): BlockRow {
     let stream = this.streams.find((row) => row.streamId === streamId);
     if (stream === undefined) {
-      stream = { streamId, nextSeq: 1, headHash: GENESIS_HASH };
+      stream = { streamId, nextSeq: 1, headHash: GENESIS_HASH, source: null };
       this.streams.push(stream);
     }
     const tally: Tally = new Map();
@@ -157,6 +157,17 @@ export class FakeSource implements RecountSource {
     }));
     return { streams: await this.streams(), contests: structuredClone(this.ledger.contests), partitions };
   }
+
+  async contests() {
+    return structuredClone(this.ledger.contests);
+  }
+
+  /** Its streams are lanes'. */
+  async barriers() {
+    return [];
+  }
+
+  async *quarantined(): AsyncGenerator<number[]> {}
 
   async streams(): Promise<StreamRow[]> {
     return this.ledger.streams.map((stream) => ({ ...stream }));

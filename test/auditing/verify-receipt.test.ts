@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { randomBytes, randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { type LeafRow, parseReceipt, verifyReceipt } from "../../src/auditing/verify-receipt.ts";
+import { parseReceipt } from "../../src/auditing/parse-receipt.ts";
+import type { LeafRow, LeafSource, RecordSource } from "../../src/auditing/receipt-source.ts";
+import { verifyReceipt } from "../../src/auditing/verify-receipt.ts";
 import type { Receipt } from "../../src/election/receipt.ts";
 import { encodeSelections } from "../../src/election/selections.ts";
 import { ballotLeaf } from "../../src/ledger/leaf.ts";
@@ -39,9 +41,18 @@ const row: LeafRow = {
   recordedAtMs: Date.parse(receipt.recordedAt),
 };
 
+const records: RecordSource = { find: async () => null };
+
+function homeLedger(leaves: LeafSource) {
+  return { ledgers: new Map([[0, { leaves, records }]]) };
+}
+
 async function statusOf(changes: Partial<Receipt>, found: LeafRow | null = row): Promise<string> {
-  const verification = await verifyReceipt({ ...receipt, ...changes }, { find: async () => found });
-  return verification.status === "recorded" ? "recorded" : verification.reason;
+  const verification = await verifyReceipt(
+    { ...receipt, ...changes },
+    homeLedger({ find: async () => found }),
+  );
+  return "reason" in verification ? verification.reason : verification.status;
 }
 
 test("a receipt is recorded only where everything it says is so", async () => {
@@ -102,6 +113,25 @@ test("a receipt that is not one is refused by the field that is wrong", () => {
   }
 });
 
+test("an accepted ballot's receipt likewise; with a stream it is a recorded one's", () => {
+  const { contest, leaf, nonce, selections } = receipt;
+  const acceptedAt = "2026-03-01T20:15:00.000Z";
+  const accepted = { contest, leaf, nonce, selections, partition: 3, offset: 0, acceptedAt };
+  expect(parseReceipt({ ...accepted, title: "My vote" })).toEqual({ accepted });
+  expect(parseReceipt({ ...accepted, ...receipt })).toEqual({ receipt });
+  const wrong = {
+    leaf: [undefined, nonce],
+    partition: [null, -1, 1.5, "3", 10_000],
+    offset: [undefined, null, -1, 0.5, "0", 2 ** 53],
+    acceptedAt: [undefined, "", "2026-03-01T20:15:00Z"],
+  };
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      expect(parseReceipt({ ...accepted, [name]: value })).toEqual({ fault: expect.stringContaining(name) });
+    }
+  }
+});
+
 test("a receipt is read back as it was given, without what else was kept with it", () => {
   expect(parseReceipt(JSON.parse(JSON.stringify(receipt)))).toEqual({ receipt });
   expect(parseReceipt({ ...receipt, durability: "override", title: "My vote" })).toEqual({
@@ -123,7 +153,7 @@ test("receipts of a real ledger are found at their places, many at once, and non
   await first.record(offered.filter((_, i) => i % 3 === 0));
   const ballots = await second.record(offered);
   const finder = new PostgresLeafFinder(ledger.pool, { timeoutMs: 5_000, askersMax: 1_000, keysMax: 100 });
-  const verify = (one: Receipt) => verifyReceipt(one, finder);
+  const verify = (one: Receipt) => verifyReceipt(one, homeLedger(finder));
 
   const receipts = ballots.map((ballot) => receiptOf(contest.uuid, ballot));
   expect(receipts).toHaveLength(300);
@@ -133,7 +163,7 @@ test("receipts of a real ledger are found at their places, many at once, and non
   const own = receipts.find(({ stream }) => stream === 2)!;
   const reasonOf = async (changes: Partial<Receipt>) => {
     const verification = await verify({ ...own, ...changes });
-    return verification.status === "recorded" ? "recorded" : verification.reason;
+    return "reason" in verification ? verification.reason : verification.status;
   };
   // The places that the first block had taken are not set in the second.
   const unset = [...Array(300).keys()].find(
@@ -159,7 +189,9 @@ test("nothing is told of a receipt that no standby may have", async () => {
   await admin.query({ text: "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (nobody)'" });
   try {
     await reload(admin, "ANY 1 (nobody)");
-    verifying = verifyReceipt(receiptOf(contest.uuid, ballot!), finder).then((it) => (verified = it));
+    verifying = verifyReceipt(receiptOf(contest.uuid, ballot!), homeLedger(finder)).then(
+      (it) => (verified = it),
+    );
     await eventually("the answer waits for the standby", async () => {
       const waiting = await admin.query({
         text: "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()",

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { OPERATIONS } from "../../src/contract/operations.ts";
+import { openLedgers } from "../../src/roles/further-ledgers.ts";
 import { healthRoutes } from "../../src/roles/health.ts";
 import { openResults } from "../../src/roles/results.ts";
 import { createLog } from "../../src/runtime/log.ts";
@@ -29,7 +30,9 @@ const braced = (path: string) => path.replaceAll(/:(\w+)/g, "{$1}");
 test("every route of the roles is in the document, and the other way round", async () => {
   const { ledger, metrics } = gateway;
   await using opened = new AsyncDisposableStack();
-  const results = openResults(opened, ledger, { log: createLog("text", "error"), metrics });
+  const log = createLog("text", "error");
+  const ledgers = await openLedgers(opened, ledger, [], { roleName: "test", overrideGate: false, log });
+  const results = openResults(opened, ledger, { ledgers, log, metrics });
   const routes = [...gateway.routes, ...results.routes, ...healthRoutes(metrics, () => [])]
     .filter(({ method }) => method !== "OPTIONS")
     .map(({ method, path }) => `${method} ${braced(path)}`);

@@ -58,6 +58,14 @@ test("a final contest shows the ledger's proved counts, whatever the running tal
   });
 });
 
+test("figures that lack what was recorded for seconds say so, until the contest is final", () => {
+  const at = (asOfMs: number, contest = contestOf()) => resultsOf(contest, tally, NOW_MS, asOfMs).delayed;
+  expect(at(NOW_MS - 5_000)).toBeUndefined();
+  expect(at(NOW_MS - 5_001)).toBe(true);
+  const final = { sealedAtMs: NOW_MS - 60_000, finalAtMs: NOW_MS - 60_000, finalTally: tally };
+  expect(at(NOW_MS - 60_000, contestOf(final))).toBeUndefined();
+});
+
 test("paused and void are said beside the state", () => {
   const contest = contestOf({ paused: true, voided: { atMs: NOW_MS, reason: "a wrong name on the ballot" } });
   expect(resultsOf(contest, tally, NOW_MS, AS_OF_MS)).toMatchObject({

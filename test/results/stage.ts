@@ -2,6 +2,7 @@
 import type { Contest } from "../../src/election/contest.ts";
 import { type HttpServer, serve } from "../../src/http/server.ts";
 import { Feed, type FeedOptions } from "../../src/results/feed.ts";
+import { Figures } from "../../src/results/figures.ts";
 import { resultsRoutes } from "../../src/results/routes.ts";
 import { RunningTally } from "../../src/results/running-tally.ts";
 import { handClock } from "../support/hand-clock.ts";
@@ -20,7 +21,7 @@ export class Stage implements AsyncDisposable {
 
   constructor(options: Partial<FeedOptions> = {}) {
     this.feed = new Feed(
-      this.figures,
+      new Figures(new Map([[0, this.figures]])),
       {
         get: () => (this.isKnown ? this.contest : undefined),
         fresh: async () => {

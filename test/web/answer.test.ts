@@ -66,12 +66,15 @@ describe("a ballot's answer", () => {
 });
 
 test("only a definite fate is one", () => {
-  const fate = (status: number, body: unknown) => readFate({ status, retryAfterMs: 0, body }).fate;
+  const fate = (status: number, body: unknown) => readFate({ status, retryAfterMs: 0, body }, NONCE).fate;
   expect(fate(200, { status: "recorded", receipt })).toBe("recorded");
   expect(fate(200, { status: "duplicate" })).toBe("duplicate");
   expect(fate(200, { status: "rejected", reason: "closed" })).toBe("rejected");
   expect(fate(200, { status: "accepted" })).toBe("pending");
-  expect(fate(200, { status: "unknown_receipt" })).toBe("pending");
+  expect(fate(200, { status: "unknown_receipt" })).toBe("lost");
+  expect(fate(200, { status: "recorded" })).toBe("pending");
+  expect(fate(200, { status: "recorded", receipt: { nonce: "another" } })).toBe("pending");
+  expect(fate(200, undefined)).toBe("pending");
   expect(fate(503, { status: "recorded" })).toBe("pending");
 });
 

@@ -7,7 +7,7 @@ import { CastingClient, type CastingEffects } from "../../src/web/casting-client
 type Storage = { saved: SavedCasting | null };
 
 /** A browser whose gateway gives the next answer of a list, and never one more; its timers run at once. */
-function browser(storage: Storage, answers: Answer[], keeps = true) {
+function browser(storage: Storage, answers: Answer[], keeps = true, fates: Fate[] = []) {
   const log: string[] = [];
   const posted: Ballot[] = [];
   let nonces = 0;
@@ -30,14 +30,20 @@ function browser(storage: Storage, answers: Answer[], keeps = true) {
       settled();
       return new Promise(() => {});
     },
-    verify: (): Promise<Fate> => Promise.resolve({ fate: "pending", retryAfterMs: 0 }),
+    verify() {
+      log.push("verify");
+      const fate = fates.shift();
+      if (fate !== undefined) return Promise.resolve(fate);
+      settled();
+      return new Promise(() => {});
+    },
     later: (_delayMs, run) => queueMicrotask(run),
     drawNonce: () => `nonce ${++nonces}`,
     nowMs: () => 0,
     random: () => 0,
   };
   const client: CastingClient = new CastingClient(effects, () => {
-    if (["recorded", "already_voted", "refused"].includes(client.state.phase)) settled();
+    if (["recorded", "already_voted", "refused", "rejected"].includes(client.state.phase)) settled();
   });
   return { client, log, posted, quiet };
 }
@@ -92,6 +98,39 @@ describe("a page that is opened again", () => {
     first.client.cast([1]);
     await first.quiet;
     expect(browser(storage, []).client.resume()).toBe(false);
+  });
+});
+
+describe("an accepted ballot", () => {
+  const pending: Fate = { fate: "pending", retryAfterMs: 0 };
+  const receipt = { contest: "c", leaf: "l", nonce: "nonce 1", selections: [2] };
+  const accepted: Answer = {
+    kind: "accepted",
+    receipt: { ...receipt, partition: 1, offset: 7, acceptedAt: "2026-01-01T00:00:00.000Z" },
+  };
+  const place = { stream: 1, seq: 1, index: 0, recordedAt: "2026-01-01T00:00:01.000Z" };
+  const fate: Fate = { fate: "recorded", receipt: { ...receipt, ...place } };
+
+  test("is saved, asked after until it is recorded, and then no more", async () => {
+    const storage: Storage = { saved: null };
+    const { client, log, quiet } = browser(storage, [accepted], true, [pending, pending, fate]);
+    client.cast([2]);
+    await quiet;
+    const asked = ["verify", "save accepted", "verify", "save accepted", "verify", "save recorded"];
+    expect(log).toEqual(["save pending", "post", "save accepted", ...asked]);
+    expect(client.state).toMatchObject({ phase: "recorded", receipt: place });
+  });
+
+  test("is asked after by a page that is opened again, which sends nothing", async () => {
+    const storage: Storage = { saved: null };
+    const first = browser(storage, [accepted]);
+    first.client.cast([2]);
+    await first.quiet;
+    const reopened = browser(storage, [], true, [fate]);
+    expect(reopened.client.resume()).toBe(true);
+    await reopened.quiet;
+    expect(reopened.posted).toEqual([]);
+    expect(reopened.client.state).toMatchObject({ phase: "recorded", receipt: place });
   });
 });
 

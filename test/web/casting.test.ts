@@ -160,8 +160,36 @@ describe("an accepted ballot", () => {
     });
   });
 
-  test("that is a duplicate is cast once more, to learn of which ballot", () => {
-    const again = step(accepted, verified({ fate: "duplicate" }));
+  test("whose voter has another ballot is told so, and asked after no more", () => {
+    expect(step(accepted, verified({ fate: "duplicate" }))).toEqual({ phase: "already_voted", ballot });
+  });
+
+  test("that is rejected is told why, also after a reload, and another one may be cast", () => {
+    const rejected = step(accepted, verified({ fate: "rejected", reason: "too late" }));
+    expect(rejected).toEqual({ phase: "rejected", ballot, receipt: acceptedReceipt, reason: "too late" });
+    const saved = savedForm(JSON.parse(JSON.stringify(rejected)))!;
+    const resumed = after({ event: "resume", saved, nowMs: 5 });
+    expect(resumed).toEqual(rejected);
+    expect(step(resumed, { event: "dismiss" })).toEqual({ phase: "idle" });
+  });
+
+  test("is not called rejected while an earlier attempt of it may still be recorded: it is cast once more", () => {
+    const doubtful = after(
+      CAST,
+      answer(UNKNOWN),
+      RETRY,
+      answer({ kind: "accepted", receipt: acceptedReceipt }),
+    );
+    const reloaded = after({ event: "resume", saved: savedForm(doubtful)!, nowMs: 5 });
+    for (const each of [doubtful, reloaded]) {
+      const again = step(each, verified({ fate: "rejected", reason: "too late" }));
+      expect(again).toMatchObject({ phase: "waiting", ballot });
+      expect(inDoubt(again)).toBe(true);
+    }
+  });
+
+  test("that no ledger knows is cast once more", () => {
+    const again = step(accepted, verified({ fate: "lost" }));
     expect(again).toMatchObject({ phase: "waiting", ballot });
     expect(inDoubt(again)).toBe(true);
   });

@@ -36,6 +36,14 @@ test("the last results are shown, and the connection is live", () => {
   expect(feed).toMatchObject({ connection: "live", results: { turnout: 2 }, heardAtMs: 1000 });
 });
 
+test("delayed figures say nothing of the server's clock, and the pace goes on by it", () => {
+  const current = served("results", results(500, [1]), 0);
+  const delayed = served("results", results(1_000, [9], { delayed: true }), 20_000);
+  const feed = after(current, { event: "second", nowMs: 1_000 }, delayed, { event: "second", nowMs: 21_000 });
+  expect(feed.clockOffsetMs).toBe(START_MS + 500);
+  expect(feed.pace.atMs).toEqual([START_MS + 500, START_MS + 21_500]);
+});
+
 test("a lost connection keeps the figures, and the age counts from the last byte", () => {
   const feed = after(
     served("results", results(0, [7]), 0),

@@ -14,6 +14,9 @@ const accepted = {
   offset: 1,
   acceptedAt: "2026-01-01T00:00:00.000Z",
 };
+const following = { unknownAtMs: null, checks: 0, delayMs: 0 };
+const { partition: _, offset: __, acceptedAt: recordedAt, ...opened } = accepted;
+const recorded = { ...opened, stream: 1, seq: 1, index: 0, recordedAt };
 const waiting = (cause: WaitingCause, unknownAtMs: number | null): Casting => ({
   phase: "waiting",
   ballot,
@@ -28,8 +31,9 @@ test.each([
   [{ phase: "sending", ballot, attempt: 1, unknownAtMs: null } as Casting, "busy", "Sending"],
   [waiting("overloaded", null), "busy", "Not recorded yet"],
   [waiting("rate_limited", null), "busy", "Not recorded yet"],
-  [{ phase: "accepted", ballot, receipt: accepted, checks: 0, delayMs: 0 } as Casting, "busy", "Accepted"],
-  [{ phase: "recorded", ballot, receipt: accepted } as Casting, "good", "recorded"],
+  [{ ...following, phase: "accepted", ballot, receipt: accepted } as Casting, "busy", "Accepted"],
+  [{ phase: "recorded", ballot, receipt: recorded } as Casting, "good", "recorded"],
+  [{ phase: "rejected", ballot, receipt: accepted, reason: "too late" } as Casting, "bad", "does not count"],
   [{ phase: "already_voted", ballot } as Casting, "bad", "already voted"],
 ])("%o is told in its words", (casting, tone, words) => {
   expect(told(casting).tone).toBe(tone as "busy");

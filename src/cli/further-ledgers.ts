@@ -1,0 +1,53 @@
+/** Further ledgers as commands read them: each is what its name says, or nothing is read at all. */
+import type { CountedLedger } from "../auditing/recount-ledger.ts";
+import {
+  type LedgerIdentity,
+  selectIdentity,
+  selectLedgerNumbers,
+  verifyLedger,
+} from "../postgres/ledger-identity.ts";
+import { openForReading, PostgresRecountSource } from "../postgres/recount-source.ts";
+import type { Session, SessionOptions } from "../postgres/session.ts";
+import type { NamedLedger } from "../runtime/options.ts";
+import { CommandFailed } from "./failure.ts";
+
+const SESSION: SessionOptions = {
+  applicationName: "urna recount",
+  connectTimeoutMs: 5_000,
+  lockTimeoutMs: 30_000,
+};
+
+export type FurtherLedger = { ledger: CountedLedger; host: string; standby: boolean };
+
+/** Which ledgers those of these names are, by what the home ledger says. Throws where it knows one of them not. */
+export async function identitiesOf(home: Session, named: readonly NamedLedger[]): Promise<LedgerIdentity[]> {
+  if (named.length === 0) return [];
+  const self = await selectIdentity(home);
+  const numbers = await selectLedgerNumbers(home);
+  return named.map(({ name }) => {
+    const number = numbers.get(name);
+    if (self !== null && number !== undefined) return { number, name, deployment: self.deployment };
+    throw new CommandFailed(`the home ledger knows no ledger ${name}: see --ledgers (URNA_LEDGERS)`);
+  });
+}
+
+export async function openFurther(
+  opened: AsyncDisposableStack,
+  home: Session,
+  named: readonly NamedLedger[],
+): Promise<FurtherLedger[]> {
+  const further: FurtherLedger[] = [];
+  for (const [i, identity] of (await identitiesOf(home, named)).entries()) {
+    const { name, number } = identity;
+    try {
+      const { session, standby } = await openForReading(named[i]!.databaseUrl, SESSION);
+      opened.use(session);
+      await verifyLedger(session, identity);
+      const source = new PostgresRecountSource(session);
+      further.push({ ledger: { number, name, source }, host: session.host, standby });
+    } catch (error) {
+      throw new CommandFailed(`ledger ${name}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+  return further;
+}
