@@ -29,22 +29,42 @@ export interface ContestLookUp {
 }
 
 /**
- * Whether the record is a ballot or a barrier of its election, in the partition that it belongs to. What is known of a
+ * Whether each record is a ballot or a barrier of its election, in the partition that it belongs to. What is known of a
  * contest is never the reason to refuse a ballot before the ledger has been asked. Throws as `contests` does.
  */
-export async function judge(
+export async function judgeAll(
+  records: readonly LogRecord[],
+  key: PartitionKey,
+  contests: ContestLookUp,
+): Promise<JudgedRecord[]> {
+  const judged = records.map((record) => judge(record, key, contests));
+  // Mostly all are judged by what is known: ten thousand promises would take as long as the judging.
+  const areKnown = (each: typeof judged): each is JudgedRecord[] =>
+    each.every((one) => !(one instanceof Promise));
+  return areKnown(judged) ? judged : Promise.all(judged);
+}
+
+function judge(
   record: LogRecord,
   key: PartitionKey,
   contests: ContestLookUp,
-): Promise<JudgedRecord> {
-  const quarantined = (reason: string): JudgedRecord => ({ ...record, is: "quarantined", reason });
+): JudgedRecord | Promise<JudgedRecord> {
   const decoded = decodeRecord(record.value);
-  if ("fault" in decoded) return quarantined(decoded.fault);
+  if ("fault" in decoded) return { ...record, is: "quarantined", reason: decoded.fault };
   const known = contests.get(decoded.contestUuid);
-  const contest =
-    known === undefined || decoded.kind === "barrier" || isLate(decoded, known)
-      ? await contests.fresh(decoded.contestUuid)
-      : known;
+  if (known !== undefined && decoded.kind === "ballot" && !isLate(decoded, known)) {
+    return judgeBy(known, record, decoded, key);
+  }
+  return contests.fresh(decoded.contestUuid).then((contest) => judgeBy(contest, record, decoded, key));
+}
+
+function judgeBy(
+  contest: Contest | null,
+  record: LogRecord,
+  decoded: BallotRecord | BarrierRecord,
+  key: PartitionKey,
+): JudgedRecord {
+  const quarantined = (reason: string): JudgedRecord => ({ ...record, is: "quarantined", reason });
   if (contest === null || contest.buffering === null || contest.electionUuid !== key.electionUuid) {
     return quarantined(`contest ${decoded.contestUuid} is none of this election`);
   }

@@ -8,7 +8,7 @@
 
 import { type BallotKey, ballotKey } from "../recording/ledger.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { type ContestLookUp, type JudgedRecord, judge, makeBlock, recordHash } from "./block-maker.ts";
+import { type ContestLookUp, type JudgedRecord, judgeAll, makeBlock, recordHash } from "./block-maker.ts";
 import type { DrainedBlock, DrainHead, DrainLedger, PartitionKey } from "./drain.ts";
 import type { LogReader, LogRecord, Topic } from "./log.ts";
 
@@ -140,9 +140,7 @@ export class PartitionDrain {
     signal: AbortSignal,
   ): Promise<DrainHead | null> {
     const { key, clock } = this.options;
-    const judged = await this.again(signal, () =>
-      Promise.all(records.map((each) => judge(each, key, this.contests))),
-    );
+    const judged = await this.again(signal, () => judgeAll(records, key, this.contests));
     if (judged === null) return null;
     // While an outcome is open the very same block is submitted again: its id tells whether it is recorded.
     let open: DrainedBlock | null = null;
