@@ -33,7 +33,8 @@ export class BufferedContests {
 
   constructor(
     private readonly store: Pick<ContestStore, "setTopic">,
-    private readonly log: TopicMaker & Appender,
+    private readonly topics: TopicMaker,
+    private readonly log: Pick<Appender, "append">,
     private readonly options: BufferedContestsOptions,
   ) {}
 
@@ -61,7 +62,7 @@ export class BufferedContests {
       await ledger.addElection(election, own);
     }
     if (buffering.topicId !== null) return election;
-    const topicId = await this.log.makeTopic(topicOf(election.uuid), buffering.partitions);
+    const topicId = await this.topics.makeTopic(topicOf(election.uuid), buffering.partitions);
     return this.store.setTopic(election, topicId);
   }
 

@@ -3,7 +3,6 @@ import { AppendLane } from "../buffering/append-lane.ts";
 import { LogGate } from "../buffering/log-gate.ts";
 import { Accepting } from "../casting/accepting.ts";
 import { BufferedContests } from "../contests/buffered-contests.ts";
-import { KafkaLog } from "../kafka/log.ts";
 import { PostgresBallotLedger } from "../postgres/ballot-ledger.ts";
 import { readClock } from "../postgres/node-limits.ts";
 import { cutAfter } from "../postgres/session.ts";
@@ -15,6 +14,7 @@ import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
 import type { OpenLedger } from "./further-ledgers.ts";
 import type { Reason } from "./health.ts";
+import { type KafkaAccess, openKafka } from "./kafka.ts";
 import {
   BUFFERED_DRAIN_MS_MIN,
   BUFFERED_PROMISE_MS,
@@ -32,15 +32,10 @@ const APPEND_TIMEOUT_MS = 4_000;
 const CLOCK_POLL_MS = 2_000;
 const BARRIER_AGAIN_MS = 10_000;
 
-/** Does not wait for Kafka: whoever needs it is told when it does not answer. */
-export function openKafka(opened: AsyncDisposableStack, url: string, log: Log): KafkaLog {
-  return opened.use(new KafkaLog({ address: parseKafkaAddress(url), log }));
-}
-
 export type AcceptingOptions = { batchBallotsMax: number; log: Log; metrics: Metrics };
 
 /** A gateway's: appends ballots, and is shut while they could be lost. */
-export function openAccepting(kafka: KafkaLog, ledger: LedgerAccess, options: AcceptingOptions) {
+export function openAccepting(kafka: KafkaAccess, ledger: LedgerAccess, options: AcceptingOptions) {
   const { log, metrics, batchBallotsMax } = options;
   const { directory } = ledger;
   const clockWatch = watchClock(ledger, log);
@@ -58,7 +53,7 @@ export function openAccepting(kafka: KafkaLog, ledger: LedgerAccess, options: Ac
     log.warn({ err, unwritten }, "ballots could not be appended"),
   );
   const openLane = () =>
-    new AppendLane(kafka, {
+    new AppendLane(kafka.appender, {
       batchBallotsMax,
       appendTimeoutMs: APPEND_TIMEOUT_MS,
       clock,
@@ -71,7 +66,7 @@ export function openAccepting(kafka: KafkaLog, ledger: LedgerAccess, options: Ac
       },
     });
   const accepting = new Accepting(
-    { log: kafka, gate, directory, clockWatch, openLane },
+    { log: kafka.appender, gate, directory, clockWatch, openLane },
     { promiseMs: BUFFERED_PROMISE_MS, clock },
   );
   gaugeOf(metrics, "urna_log_gate_faults", "What forbids accepting into the log; 0 when nothing does", () => {
@@ -104,7 +99,7 @@ function watchClock({ pool }: LedgerAccess, log: Log): ClockWatch {
 
 /** The admin role's: topics, copies in the ledgers, barriers. */
 export function openBufferedContests(
-  kafka: KafkaLog,
+  kafka: KafkaAccess,
   ledger: LedgerAccess,
   ledgers: readonly OpenLedger[],
   { partitions: partitionsByDefault, log }: { partitions: number; log: Log },
@@ -114,7 +109,7 @@ export function openBufferedContests(
     ({ name, number, pool }) =>
       [name, new PostgresBallotLedger(number, pool, TRANSACTION_TIMEOUT_MS)] as const,
   );
-  const contests = new BufferedContests(ledger.store, kafka, {
+  const contests = new BufferedContests(ledger.store, kafka.topicMaker, kafka.appender, {
     ledgers: new Map(ballotLedgers),
     partitionsByDefault,
     appendTimeoutMs: APPEND_TIMEOUT_MS,
@@ -138,7 +133,7 @@ export function openBufferedPath(
 ) {
   const { kafka: url, log, metrics } = options;
   if (url === undefined) return null;
-  const kafka = openKafka(opened, url, log);
+  const kafka = openKafka(opened, url);
   const { accepting } = openAccepting(kafka, ledger, options);
   const { contests, services } = openBufferedContests(kafka, ledger, ledgers, options);
   const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });

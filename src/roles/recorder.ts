@@ -1,7 +1,6 @@
 /** The recorder role: drains the log's partitions into the ledgers. */
 import { StreamTakenError } from "../buffering/partition-drain.ts";
 import { type DrainStatus, Recorder } from "../buffering/recorder.ts";
-import type { KafkaLog } from "../kafka/log.ts";
 import { PostgresDrainLedger } from "../postgres/drain-ledger.ts";
 import { SessionPool } from "../postgres/session-pool.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
@@ -11,6 +10,7 @@ import type { Service } from "../runtime/service.ts";
 import { DRAIN_SESSIONS_MAX } from "./connections.ts";
 import type { OpenLedger } from "./further-ledgers.ts";
 import type { Reason } from "./health.ts";
+import type { KafkaAccess } from "./kafka.ts";
 import type { LedgerAccess } from "./ledger.ts";
 
 export type RecorderRoleOptions = { log: Log; metrics: Metrics };
@@ -28,7 +28,7 @@ export function openRecorder(
   opened: AsyncDisposableStack,
   { store, directory }: LedgerAccess,
   ledgers: readonly OpenLedger[],
-  kafka: KafkaLog,
+  kafka: KafkaAccess,
   { log, metrics }: RecorderRoleOptions,
 ) {
   const drains = new Map(ledgers.map((ledger) => [ledger.number, openDrainLedger(opened, ledger)] as const));
@@ -37,8 +37,8 @@ export function openRecorder(
   );
   const recorder = new Recorder(
     {
-      log: kafka,
-      member: opened.use(kafka.member()),
+      log: kafka.reader,
+      member: opened.use(kafka.joinRecorders()),
       elections: () => store.electionsToDrain(),
       contests: directory,
       ledgerOf: (number) => drains.get(number),

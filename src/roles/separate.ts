@@ -6,10 +6,11 @@ import type { NamedLedger } from "../runtime/options.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
-import { openAccepting, openBufferedContests, openKafka } from "./buffering.ts";
+import { openAccepting, openBufferedContests } from "./buffering.ts";
 import { type OpenLedger, openLedgers, setUpFurtherLedgers } from "./further-ledgers.ts";
 import { openGateway } from "./gateway.ts";
 import type { Unready } from "./health.ts";
+import { openKafka } from "./kafka.ts";
 import { gateReasons, type LedgerAccess, openLedger } from "./ledger.ts";
 import { type Part, serveParts } from "./part.ts";
 import { openRecorder } from "./recorder.ts";
@@ -53,7 +54,7 @@ export function runGateway(config: GatewayConfig): Promise<void> {
     const buffered =
       kafka === undefined
         ? null
-        : openAccepting(openKafka(opened, kafka, log), ledger, { batchBallotsMax, log, metrics });
+        : openAccepting(openKafka(opened, kafka), ledger, { batchBallotsMax, log, metrics });
     const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, ledgers, log, metrics };
     const gateway = openGateway(opened, ledger, { ...options, accepting: buffered?.accepting ?? null });
     // Ballots of buffered elections are taken while the ledger fails over: it must get traffic meanwhile.
@@ -64,7 +65,7 @@ export function runGateway(config: GatewayConfig): Promise<void> {
 export function runRecorder(config: RecorderConfig): Promise<void> {
   return runRole("recorder", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
     await refusePendingMigrations(config.databaseUrl);
-    const kafka = openKafka(opened, config.kafka, log);
+    const kafka = openKafka(opened, config.kafka);
     const ledgers = await openAllLedgers();
     const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });
     return { parts: [recorder], unready: () => [...ledgers.flatMap(gateReasons), ...recorder.unready()] };
@@ -91,7 +92,7 @@ export function runAdmin(config: AdminConfig): Promise<void> {
     const buffered =
       kafka === undefined
         ? null
-        : openBufferedContests(openKafka(opened, kafka, log), ledger, ledgers, { partitions, log });
+        : openBufferedContests(openKafka(opened, kafka), ledger, ledgers, { partitions, log });
     const contests = buffered?.contests ?? null;
     const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: contests, log });
     await admin.reportOtherPeppers();

@@ -19,15 +19,11 @@ const DRAIN_MS = 3_000;
 const BARRIER_AGAIN_MS = 10_000;
 
 /** Topics that are made at most once, and what was appended; the next appends can be told to fail. */
-class TopicsInMemory implements TopicMaker, Appender {
+class TopicsInMemory implements TopicMaker, Pick<Appender, "append"> {
   readonly topics = new Map<string, string>();
   appended: Appending[] = [];
   failures: AppendOutcome["outcome"][] = [];
   isGone = false;
-
-  leaderOf(): number {
-    return 0;
-  }
 
   async makeTopic(name: string): Promise<string> {
     if (this.isGone) throw new Error("no broker answers");
@@ -43,8 +39,6 @@ class TopicsInMemory implements TopicMaker, Appender {
       return { outcome: "appended", offset: this.appended.push(record) - 1 };
     });
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 const opened = new AsyncDisposableStack();
@@ -67,7 +61,7 @@ function stage({ ledgers = ["home", "east"], clockFault = null as string | null 
     ["home", new PostgresBallotLedger(0, home, 10_000)],
     ["east", new PostgresBallotLedger(1, east, 10_000)],
   ]);
-  const buffered = new BufferedContests(store, log, {
+  const buffered = new BufferedContests(store, log, log, {
     ledgers: new Map([...all].filter(([name]) => ledgers.includes(name))),
     ...{ partitionsByDefault: 4, appendTimeoutMs: 1_000, drainMsMin: DRAIN_MS },
     ...{ barrierAgainMs: BARRIER_AGAIN_MS, clock, clockFault: () => clockFault },

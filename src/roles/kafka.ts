@@ -1,0 +1,35 @@
+/** What roles open of Kafka. */
+import type { LogInspector } from "../buffering/log.ts";
+import { parseKafkaAddress } from "../kafka/address.ts";
+import { KafkaAppender } from "../kafka/appender.ts";
+import { Cluster } from "../kafka/cluster.ts";
+import { inspectTopic } from "../kafka/inspection.ts";
+import { KafkaLogReader } from "../kafka/log-reader.ts";
+import { KafkaTopicMaker } from "../kafka/topic-maker.ts";
+import { systemClock as clock } from "../runtime/clock.ts";
+
+/** Shorter than people wait for a call: until then a topic that was made takes records. */
+const TOPIC_TIMEOUT_MS = 10_000;
+const APPEND_RETRY_PAUSE_MS = 50;
+/** A broker that has not answered for so long may have been replaced. */
+const SUSPECT_MS = 500;
+
+export type KafkaAccess = ReturnType<typeof openKafka>;
+
+/** Does not wait for Kafka: whoever needs it is told when it does not answer. */
+export function openKafka(opened: AsyncDisposableStack, url: string) {
+  const address = parseKafkaAddress(url);
+  const cluster = opened.use(new Cluster(address, "urna"));
+  const inspector: LogInspector = { inspect: (topic) => inspectTopic(cluster, topic) };
+  return {
+    ...inspector,
+    appender: new KafkaAppender(cluster, {
+      clock,
+      retryPauseMs: APPEND_RETRY_PAUSE_MS,
+      suspectMs: SUSPECT_MS,
+    }),
+    topicMaker: new KafkaTopicMaker(cluster, { clock, timeoutMs: TOPIC_TIMEOUT_MS }),
+    reader: new KafkaLogReader(cluster),
+    joinRecorders: () => new KafkaGroupMember(address, RECORDERS),
+  };
+}
