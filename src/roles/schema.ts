@@ -30,7 +30,7 @@ export async function setUpLedger(
   for (const name of await migrate(session, MIGRATION_TIMEOUT_MS)) {
     log.info(`migration ${name} applied to ledger ${identity.name}`);
   }
-  return commitOrThrow(session, MIGRATION_TIMEOUT_MS, async () => {
+  return await commitOrThrow(session, MIGRATION_TIMEOUT_MS, async () => {
     await writeWal(session);
     return becomeLedger(session, identity);
   });
