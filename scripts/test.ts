@@ -6,6 +6,11 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { kafkaFiles } from "../test/support/kafka/files.ts";
+import { redisProgram } from "../test/support/redis/server.ts";
+
+// Ahead of the tests, whose time is bounded. What can't be had is told by the tests that need it.
+await Promise.allSettled([kafkaFiles(), redisProgram()]);
 
 const folder = mkdtempSync(join(tmpdir(), "urna-test-report-"));
 const report = join(folder, "junit.xml");

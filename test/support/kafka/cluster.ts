@@ -1,0 +1,68 @@
+/** Three of Apache Kafka's own brokers on this machine, with a production's promises: for tests and benchmarks. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../free-port.ts";
+import { Broker } from "./broker.ts";
+import { formatFolder, KAFKA_USER, kafkaFiles, uuid } from "./files.ts";
+import { type BrokerPorts, brokerSettings } from "./settings.ts";
+
+const BROKERS = 3;
+
+export type KafkaClusterOptions = {
+  /** Of every broker, that win over what tests usually have. */
+  settings?: Record<string, string | number>;
+  /** For a disk of its own, before anything is in the broker's folder. What it returns is done when the broker is gone. */
+  prepareFolder?: (folder: string, nodeId: number) => () => void;
+};
+
+export class KafkaCluster implements AsyncDisposable {
+  private constructor(
+    readonly brokers: readonly Broker[],
+    /** Of the authority that signed the secure listeners' certificate. */
+    readonly certificate: string,
+    private readonly opened: AsyncDisposableStack,
+  ) {}
+
+  /** Resolves when all brokers take requests. */
+  static async start({ settings = {}, prepareFolder }: KafkaClusterOptions = {}): Promise<KafkaCluster> {
+    const files = await kafkaFiles();
+    await using opened = new AsyncDisposableStack();
+    const root = mkdtempSync(join(tmpdir(), "urna-kafka-"));
+    opened.defer(() => rmSync(root, { recursive: true, force: true }));
+    const nodes: BrokerPorts[] = [];
+    for (let i = 0; i < BROKERS; i++) {
+      nodes.push({ plain: await freePort(), secure: await freePort(), controller: await freePort() });
+    }
+    const clusterId = uuid();
+    const brokers = nodes.map(({ plain, secure }, i) => {
+      const folder = join(root, `${i + 1}`);
+      mkdirSync(folder);
+      const release = prepareFolder?.(folder, i + 1);
+      if (release !== undefined) opened.defer(release);
+      const dataFolder = join(folder, "data");
+      formatFolder(files, dataFolder, clusterId, i + 1);
+      const all = { ...brokerSettings(files, i + 1, nodes, dataFolder), ...settings };
+      const broker = new Broker(i + 1, plain, secure, folder, files.classPath, all);
+      opened.defer(() => broker.end("SIGKILL"));
+      return broker;
+    });
+    await Promise.all(brokers.map((broker) => broker.launch()));
+    await Promise.all(brokers.map((broker) => broker.ready()));
+    return new KafkaCluster(brokers, files.certificate, opened.move());
+  }
+
+  get address(): string {
+    return `kafka://${this.brokers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+  }
+
+  /** Of the same brokers by TLS and SCRAM-SHA-512. */
+  get secureAddress(): string {
+    const { user, password } = KAFKA_USER;
+    return `kafkas://${user}:${password}@${this.brokers.map(({ securePort }) => `127.0.0.1:${securePort}`).join(",")}`;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.opened.disposeAsync();
+  }
+}
