@@ -3,6 +3,7 @@ import type { LogInspector } from "../buffering/log.ts";
 import { parseKafkaAddress } from "../kafka/address.ts";
 import { KafkaAppender } from "../kafka/appender.ts";
 import { Cluster } from "../kafka/cluster.ts";
+import { KafkaGroupMember } from "../kafka/group-member.ts";
 import { inspectTopic } from "../kafka/inspection.ts";
 import { KafkaLogReader } from "../kafka/log-reader.ts";
 import { KafkaTopicMaker } from "../kafka/topic-maker.ts";
@@ -10,6 +11,10 @@ import { systemClock as clock } from "../runtime/clock.ts";
 
 /** Shorter than people wait for a call: until then a topic that was made takes records. */
 const TOPIC_TIMEOUT_MS = 10_000;
+/** All recorders, whatever elections they know of; what scales them watches this group's lag. */
+export const RECORDERS_GROUP = "urna-recorders";
+const HEARTBEAT_RETRY_PAUSE_MS = 250;
+const DRAINED_PAUSE_MS = 1_000;
 const APPEND_RETRY_PAUSE_MS = 50;
 /** A broker that has not answered for so long may have been replaced. */
 const SUSPECT_MS = 500;
@@ -30,6 +35,10 @@ export function openKafka(opened: AsyncDisposableStack, url: string) {
     }),
     topicMaker: new KafkaTopicMaker(cluster, { clock, timeoutMs: TOPIC_TIMEOUT_MS }),
     reader: new KafkaLogReader(cluster),
-    joinRecorders: () => new KafkaGroupMember(address, RECORDERS),
+    joinRecorders: () =>
+      new KafkaGroupMember(new Cluster(address, "urna recorder"), {
+        ...{ group: RECORDERS_GROUP, clock },
+        ...{ retryPauseMs: HEARTBEAT_RETRY_PAUSE_MS, drainedPauseMs: DRAINED_PAUSE_MS },
+      }),
   };
 }

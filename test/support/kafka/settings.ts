@@ -63,5 +63,7 @@ const PATIENCE = {
   "group.initial.rebalance.delay.ms": 0,
   "group.min.session.timeout.ms": 500,
   "group.consumer.min.session.timeout.ms": 500,
+  "group.consumer.session.timeout.ms": 2_000,
   "group.consumer.min.heartbeat.interval.ms": 100,
+  "group.consumer.heartbeat.interval.ms": 300,
 };

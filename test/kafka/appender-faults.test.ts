@@ -1,0 +1,113 @@
+/** Brokers are killed and frozen in the middle of it: what was told as appended is there, once, at its offset. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import type { AppendOutcome, Topic } from "../../src/buffering/log.ts";
+import type { KafkaAppender } from "../../src/kafka/appender.ts";
+import { eventually } from "../support/eventually.ts";
+import { KafkaCluster } from "../support/kafka/cluster.ts";
+import { appenderOn, makeOtherTopic, makeTopic, open, readAll, readerOn } from "./support.ts";
+
+setDefaultTimeout(120_000);
+
+const PARTITIONS = 6;
+const BATCH = 24;
+
+let kafka: KafkaCluster;
+beforeAll(async () => {
+  kafka = await KafkaCluster.start();
+});
+afterAll(() => kafka[Symbol.asyncDispose]());
+
+/** Appends without a pause, each record another one, and keeps what it was told of each. */
+class Load {
+  readonly told = new Map<string, AppendOutcome & { partition: number }>();
+  private goesOn = true;
+  private readonly running: Promise<void>[];
+
+  constructor(
+    private readonly appender: KafkaAppender,
+    private readonly topic: Topic,
+    private readonly timeoutMs: number,
+  ) {
+    this.running = ["a", "b"].map((lane) => this.run(lane));
+  }
+
+  private async run(lane: string): Promise<void> {
+    for (let batch = 0; this.goesOn; batch++) {
+      const records = Array.from({ length: BATCH }, (_, i) => ({
+        partition: i % PARTITIONS,
+        value: Buffer.from(`${lane} ${batch} ${i}`),
+      }));
+      const outcomes = await this.appender.append(this.topic, records, this.timeoutMs);
+      records.forEach(({ partition, value }, i) => {
+        this.told.set(value.toString(), { ...outcomes[i]!, partition });
+      });
+    }
+  }
+
+  count(outcome: AppendOutcome["outcome"]): number {
+    return [...this.told.values()].filter((each) => each.outcome === outcome).length;
+  }
+
+  /** A whole batch is appended again, of every partition. */
+  async recovers(what: string): Promise<void> {
+    const before = this.count("appended");
+    await eventually(what, () => this.count("appended") >= before + 4 * BATCH, 60_000);
+  }
+
+  async end(): Promise<void> {
+    this.goesOn = false;
+    await Promise.all(this.running);
+  }
+}
+
+async function judge(load: Load, topic: Topic): Promise<void> {
+  await using reader = readerOn(kafka.address);
+  const partitions = await readAll(reader, topic);
+  const found = partitions.flatMap((records, partition) =>
+    records.map(({ offset, value }) => [value!.toString(), { partition, offset }] as const),
+  );
+  const places = new Map(found);
+  expect(places.size).toBe(found.length);
+  const wrong = [...load.told].filter(([value, told]) => {
+    const place = places.get(value);
+    if (told.outcome === "unknown") return false;
+    if (told.outcome === "not_appended") return place !== undefined;
+    return place?.partition !== told.partition || place.offset !== told.offset;
+  });
+  expect(wrong).toEqual([]);
+}
+
+test("a broker is killed and comes back, another is frozen and thawed: nothing told is untrue, and it goes on by itself", async () => {
+  const hasty = { topic: await makeTopic(kafka.address, PARTITIONS), timeoutMs: 2_000 };
+  const patient = { topic: await makeTopic(kafka.address, PARTITIONS), timeoutMs: 60_000 };
+  await using appender = appenderOn(kafka.address);
+  const loads = [hasty, patient].map(({ topic, timeoutMs }) => new Load(appender, topic, timeoutMs));
+  const recover = (what: string) => Promise.all(loads.map((load) => load.recovers(what)));
+  await using cluster = open(kafka.address);
+  const strict = await makeOtherTopic(cluster, { "min.insync.replicas": "3" });
+  const record = { partition: 0, value: Buffer.from("vote") };
+  const [first, second] = kafka.brokers;
+
+  await recover("it appends");
+  await first!.end("SIGKILL");
+  await recover("it goes on without the killed one");
+  // Where two in sync are too few nothing is appended, and it is told so at once: the deadline is beyond the test's own.
+  const [refused] = await appender.append(strict, [record], 3_600_000);
+  expect(refused).toMatchObject({ outcome: "not_appended" });
+
+  await first!.start();
+  await recover("it goes on with all three");
+  {
+    using _ = second!.freeze();
+    await recover("it goes on without the frozen one");
+  }
+  await recover("it goes on with all three again");
+  await Promise.all(loads.map((load) => load.end()));
+
+  await judge(loads[0]!, hasty.topic);
+  await judge(loads[1]!, patient.topic);
+  // Who has the time is told what became of every record, whatever happened.
+  expect(loads[1]!.count("unknown") + loads[1]!.count("not_appended")).toBe(0);
+  // As if nothing had been refused before.
+  expect(await appender.append(strict, [record], 60_000)).toEqual([{ outcome: "appended", offset: 0 }]);
+});
