@@ -40,7 +40,7 @@ export interface TopicMaker {
 
 /** Tells what it is that keeps a topic's records. For concurrent use. */
 export interface LogInspector {
-  /** Settings, replicas, brokers, as they are in force. In bounded time; throws where it can't know. */
+  /** Its settings, and the brokers that have it, as they are in force. In bounded time; throws where it can't know. */
   inspect(topic: Topic): Promise<DurabilityCheck[]>;
 }
 
