@@ -5,8 +5,10 @@ import { askHosts, readClusterFacts } from "../postgres/durability.ts";
 import { GateCommit, notConfirmed } from "../postgres/gate-commit.ts";
 import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
+import { kafkaAddress } from "../roles/kafka.ts";
 import { type NamedLedger, OPTIONS } from "../runtime/options.ts";
 import { connectionChecks, nodeClockCheck, reachableChecks, shownChecks } from "./doctor-checks.ts";
+import { kafkaChecks } from "./doctor-kafka.ts";
 import { CommandFailed, failureText } from "./failure.ts";
 import { identityChecks } from "./further-ledgers.ts";
 import { readDevFile } from "./target.ts";
@@ -19,19 +21,29 @@ const WAIT_MS_MAX = 2_000;
 const EXIT_UNSAFE = 1;
 const EXIT_NOT_ASKED = 2;
 
-type DoctorFlags = { databaseUrl?: string; ledgers: NamedLedger[]; data: string; json?: boolean };
+type DoctorFlags = {
+  databaseUrl?: string;
+  ledgers: NamedLedger[];
+  kafka?: string;
+  data: string;
+  json?: boolean;
+};
 
 export function doctorCommand(): Command {
   return new Command("doctor")
-    .description("check, on every PostgreSQL node itself, that an acknowledged ballot can't be lost")
+    .description(
+      "check, on every PostgreSQL node and Kafka's brokers, that an acknowledged ballot can't be lost",
+    )
     .addOption(OPTIONS.databaseUrl())
     .addOption(OPTIONS.ledgers())
+    .addOption(OPTIONS.kafka())
     .addOption(OPTIONS.data())
     .option("--json", "print JSON, for machines")
     .addHelpText(
       "after",
       "\nExit status: 0 safe, 1 not safe, 2 nobody could be asked." +
-        "\n\nExample:\n  urna doctor --database-url postgres://urna@db1,db2/urna",
+        "\n\nExamples:\n  urna doctor --database-url postgres://urna@db1,db2/urna" +
+        "\n  urna doctor --database-url … --ledgers 'east=postgres://urna@e1,e2/urna' --kafka kafka://k1,k2,k3",
     )
     .action(runDoctor);
 }
@@ -40,6 +52,7 @@ async function runDoctor(flags: DoctorFlags): Promise<void> {
   let databaseUrl: string;
   try {
     databaseUrl = ledgerOf(flags);
+    if (flags.kafka !== undefined) kafkaAddress(flags.kafka);
     for (const ledger of flags.ledgers) hostUrls(ledger.databaseUrl).forEach(hostName);
   } catch (error) {
     console.error(`urna: nobody was asked: ${failureText(error)}`);
@@ -51,6 +64,7 @@ async function runDoctor(flags: DoctorFlags): Promise<void> {
     checks.push(...(await examine(url)).checks.map((check) => ofLedger(name, check)));
   }
   checks.push(...(await identityChecks(databaseUrl, flags.ledgers)));
+  if (flags.kafka !== undefined) checks.push(...(await kafkaChecks(flags.kafka, databaseUrl, SESSION)));
   const safe = checks.every(({ ok }) => ok);
   console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
   if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");

@@ -1,7 +1,14 @@
 /** The broker that keeps a group's members and offsets. */
-import { type Connection, findCoordinatorV6, offsetCommitV9 } from "@platformatic/kafka";
+import {
+  type Connection,
+  consumerGroupDescribeV0,
+  findCoordinatorV6,
+  findErrorBy,
+  offsetCommitV9,
+} from "@platformatic/kafka";
 import type { Endpoint } from "./address.ts";
 import type { Cluster } from "./cluster.ts";
+import { CODE } from "./errors.ts";
 
 const GROUP = 0;
 const ANSWER_TIMEOUT_MS = 2_000;
@@ -43,6 +50,25 @@ export class Coordinator {
     }));
     await this.ask((connection) =>
       offsetCommitV9.api.async(connection, this.group, epoch, memberId, null, topics),
+    );
+  }
+
+  /** The members and how many partitions each has; none where there is no such group. Throws when it can't be asked. */
+  async members(): Promise<{ host: string; partitions: number }[]> {
+    let groups: consumerGroupDescribeV0.ConsumerGroupDescribeResponseGroup[];
+    try {
+      ({ groups } = await this.ask((connection) =>
+        consumerGroupDescribeV0.api.async(connection, [this.group], false),
+      ));
+    } catch (error) {
+      if (findErrorBy(error as Error, "apiCode", CODE.groupIdNotFound) !== null) return [];
+      throw error;
+    }
+    return groups.flatMap(({ members }) =>
+      members.map(({ clientHost, assignment }) => ({
+        host: clientHost.replace(/^\//, ""),
+        partitions: assignment.topicPartitions.reduce((sum, { partitions }) => sum + partitions.length, 0),
+      })),
     );
   }
 

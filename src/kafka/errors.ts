@@ -23,6 +23,7 @@ export const CODE = {
   invalidProducerEpoch: 47,
   invalidProducerIdMapping: 49,
   unknownProducerId: 59,
+  groupIdNotFound: 69,
   invalidRecord: 87,
   producerFenced: 90,
   unknownTopicId: 100,

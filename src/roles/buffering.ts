@@ -3,6 +3,7 @@ import { AppendLane } from "../buffering/append-lane.ts";
 import { LogGate } from "../buffering/log-gate.ts";
 import { Accepting } from "../casting/accepting.ts";
 import { BufferedContests } from "../contests/buffered-contests.ts";
+import type { KafkaAddress } from "../kafka/address.ts";
 import { PostgresBallotLedger } from "../postgres/ballot-ledger.ts";
 import { readClock } from "../postgres/node-limits.ts";
 import { cutAfter } from "../postgres/session.ts";
@@ -122,7 +123,7 @@ export function openBufferedContests(
   return { contests, services };
 }
 
-export type BufferedPathOptions = AcceptingOptions & { kafka?: string; partitions: number };
+export type BufferedPathOptions = AcceptingOptions & { kafka: KafkaAddress | null; partitions: number };
 
 /** All of it in one process; null without Kafka. */
 export function openBufferedPath(
@@ -131,9 +132,9 @@ export function openBufferedPath(
   ledgers: readonly OpenLedger[],
   options: BufferedPathOptions,
 ) {
-  const { kafka: url, log, metrics } = options;
-  if (url === undefined) return null;
-  const kafka = openKafka(opened, url);
+  const { kafka: address, log, metrics } = options;
+  if (address === null) return null;
+  const kafka = openKafka(opened, address);
   const { accepting } = openAccepting(kafka, ledger, options);
   const { contests, services } = openBufferedContests(kafka, ledger, ledgers, options);
   const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });

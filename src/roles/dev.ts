@@ -17,6 +17,7 @@ import {
 } from "./dev-setup.ts";
 import { openLedgers, setUpFurtherLedgers } from "./further-ledgers.ts";
 import { openGateway } from "./gateway.ts";
+import { kafkaAddress } from "./kafka.ts";
 import { gateReasons, openLedger } from "./ledger.ts";
 import { serveParts } from "./part.ts";
 import { openResults } from "./results.ts";
@@ -44,6 +45,7 @@ export async function runDev(config: DevConfig): Promise<void> {
   const log = createLog(config.logFormat, config.logLevel);
   const metrics = createMetrics();
   const { host, port, data, deadlineMs, lanes, batchBallotsMax, unsafeOverrideGate: overrideGate } = config;
+  const kafka = config.kafka === undefined ? null : kafkaAddress(config.kafka);
 
   const databaseUrl = await openDatabase(opened, config, log);
   const ledger = await openLedger(opened, { databaseUrl, roleName: "dev", overrideGate, log, metrics });
@@ -51,7 +53,7 @@ export async function runDev(config: DevConfig): Promise<void> {
   const adminToken = config.adminToken ?? keptAdminToken(data);
   const setUp = await setUpFurtherLedgers(ledger, config.ledgers, log);
   const ledgers = await openLedgers(opened, ledger, config.ledgers, { roleName: "dev", overrideGate, log });
-  const buffered = openBufferedPath(opened, ledger, ledgers, { ...config, log, metrics });
+  const buffered = openBufferedPath(opened, ledger, ledgers, { ...config, kafka, log, metrics });
   const casting = { lanes, batchBallotsMax, deadlineMs, accepting: buffered?.accepting ?? null };
   const gateway = openGateway(opened, ledger, { ...secrets, ...casting, ledgers, log, metrics });
   const { drainMs } = config;

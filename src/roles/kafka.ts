@@ -1,6 +1,6 @@
 /** What roles open of Kafka. */
 import type { LogInspector } from "../buffering/log.ts";
-import { parseKafkaAddress } from "../kafka/address.ts";
+import { type KafkaAddress, parseKafkaAddress } from "../kafka/address.ts";
 import { KafkaAppender } from "../kafka/appender.ts";
 import { Cluster } from "../kafka/cluster.ts";
 import { KafkaGroupMember } from "../kafka/group-member.ts";
@@ -8,6 +8,7 @@ import { inspectTopic } from "../kafka/inspection.ts";
 import { KafkaLogReader } from "../kafka/log-reader.ts";
 import { KafkaTopicMaker } from "../kafka/topic-maker.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
+import { InvalidSecretError } from "../runtime/options.ts";
 
 /** Shorter than people wait for a call: until then a topic that was made takes records. */
 const TOPIC_TIMEOUT_MS = 10_000;
@@ -21,9 +22,17 @@ const SUSPECT_MS = 500;
 
 export type KafkaAccess = ReturnType<typeof openKafka>;
 
+/** Throws what a person can do about an address that is none. */
+export function kafkaAddress(url: string): KafkaAddress {
+  try {
+    return parseKafkaAddress(url);
+  } catch (error) {
+    throw new InvalidSecretError(`--kafka (URNA_KAFKA): ${(error as Error).message}`);
+  }
+}
+
 /** Does not wait for Kafka: whoever needs it is told when it does not answer. */
-export function openKafka(opened: AsyncDisposableStack, url: string) {
-  const address = parseKafkaAddress(url);
+export function openKafka(opened: AsyncDisposableStack, address: KafkaAddress) {
   const cluster = opened.use(new Cluster(address, "urna"));
   const inspector: LogInspector = { inspect: (topic) => inspectTopic(cluster, topic) };
   return {

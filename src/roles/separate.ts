@@ -10,7 +10,7 @@ import { openAccepting, openBufferedContests } from "./buffering.ts";
 import { type OpenLedger, openLedgers, setUpFurtherLedgers } from "./further-ledgers.ts";
 import { openGateway } from "./gateway.ts";
 import type { Unready } from "./health.ts";
-import { openKafka } from "./kafka.ts";
+import { kafkaAddress, openKafka } from "./kafka.ts";
 import { gateReasons, type LedgerAccess, openLedger } from "./ledger.ts";
 import { type Part, serveParts } from "./part.ts";
 import { openRecorder } from "./recorder.ts";
@@ -46,13 +46,14 @@ export type AdminConfig = RoleConfig & {
 };
 
 export function runGateway(config: GatewayConfig): Promise<void> {
-  const { secretsFile, kafka, lanes, batchBallotsMax, deadlineMs } = config;
+  const { secretsFile, lanes, batchBallotsMax, deadlineMs } = config;
   const tokenKeys = loadTokenKeys(secretsFile);
+  const kafka = config.kafka === undefined ? null : kafkaAddress(config.kafka);
   return runRole("gateway", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
     await refusePendingMigrations(config.databaseUrl);
     const ledgers = await openAllLedgers();
     const buffered =
-      kafka === undefined
+      kafka === null
         ? null
         : openAccepting(openKafka(opened, kafka), ledger, { batchBallotsMax, log, metrics });
     const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, ledgers, log, metrics };
@@ -63,9 +64,10 @@ export function runGateway(config: GatewayConfig): Promise<void> {
 }
 
 export function runRecorder(config: RecorderConfig): Promise<void> {
+  const address = kafkaAddress(config.kafka);
   return runRole("recorder", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
     await refusePendingMigrations(config.databaseUrl);
-    const kafka = openKafka(opened, config.kafka);
+    const kafka = openKafka(opened, address);
     const ledgers = await openAllLedgers();
     const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });
     return { parts: [recorder], unready: () => [...ledgers.flatMap(gateReasons), ...recorder.unready()] };
@@ -83,14 +85,15 @@ export function runResults(config: RoleConfig): Promise<void> {
 }
 
 export function runAdmin(config: AdminConfig): Promise<void> {
-  const { secretsFile, kafka, partitions, adminToken, drainMs } = config;
+  const { secretsFile, partitions, adminToken, drainMs } = config;
   const secrets = loadSecrets(secretsFile);
+  const kafka = config.kafka === undefined ? null : kafkaAddress(config.kafka);
   return runRole("admin", config, async ({ opened, ledger, log, openAllLedgers }) => {
     await updateSchema(config.databaseUrl, log);
     const setUp = await setUpFurtherLedgers(ledger, config.ledgers, log);
     const ledgers = await openAllLedgers();
     const buffered =
-      kafka === undefined
+      kafka === null
         ? null
         : openBufferedContests(openKafka(opened, kafka), ledger, ledgers, { partitions, log });
     const contests = buffered?.contests ?? null;

@@ -2,7 +2,7 @@
 export const MAY_IMPORT: Record<string, string[]> = {
   "main.ts": ["cli"],
   "index.ts": ["admission"],
-  cli: ["admission", "auditing", "client", "election", "postgres", "recording", "roles", "runtime"],
+  cli: ["admission", "auditing", "client", "election", "kafka", "postgres", "recording", "roles", "runtime"],
   roles: [
     ...[
       "admission",
