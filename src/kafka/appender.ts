@@ -179,12 +179,13 @@ export class KafkaAppender implements Appender {
 
   private async newProducer(deadlineMs: number): Promise<NumberedProducer> {
     const { clock, retryPauseMs } = this.options;
+    let last = new Error("no broker gave a producer id in time");
     for (;;) {
       try {
-        const late = () => new Error("no broker gave a producer id in time");
-        return await withinTime(this.askProducer(), this.leftMs(deadlineMs), late);
+        return await withinTime(this.askProducer(), this.leftMs(deadlineMs), () => last);
       } catch (error) {
-        if (this.leftMs(deadlineMs) <= retryPauseMs) throw error;
+        last = error as Error;
+        if (this.leftMs(deadlineMs) <= retryPauseMs) throw last;
         await clock.pause(retryPauseMs);
       }
     }

@@ -87,7 +87,7 @@ const CHECKED_FROM = 21;
 const LAST_DELTA_AT = 23;
 
 /** A broker sends whole batches, the first of which may begin before the offset, and the last be cut off. */
-function recordsFrom(batches: Buffer, fromOffset: number): LogRecord[] {
+export function recordsFrom(batches: Buffer, fromOffset: number): LogRecord[] {
   const records: LogRecord[] = [];
   for (let at = 0; at + HEAD_BYTES <= batches.length; ) {
     const end = at + HEAD_BYTES + batches.readInt32BE(at + LENGTH_AT);

@@ -31,6 +31,9 @@ const LEAVING = -1;
 /** How long the coordinator waits for a partition to be given up. It is given up at once. */
 const REBALANCE_TIMEOUT_MS = 10_000;
 
+/** Subscribing ends it. */
+const NO_TOPICS_PAUSE_MS = 60_000;
+
 type Owned = ReadonlyMap<string, readonly number[]>;
 
 export class KafkaGroupMember implements GroupMember {
@@ -79,20 +82,20 @@ export class KafkaGroupMember implements GroupMember {
     })();
     while (!signal.aborted) {
       this.wake = new AbortController();
-      const pauseMs = this.topics.length === 0 ? Number.MAX_SAFE_INTEGER : await this.beat(onAssigned);
-      await this.pause(pauseMs, AbortSignal.any([signal, this.wake.signal]));
+      const pauseMs = await this.beat(onAssigned);
+      await clock.pause(pauseMs, AbortSignal.any([signal, this.wake.signal]));
     }
     await telling;
     await this.leave();
   }
 
-  /** A timer takes no more than 31 bits. */
-  private pause(ms: number, end: AbortSignal): Promise<void> {
-    return this.options.clock.pause(Math.min(ms, 2 ** 31 - 1), end);
-  }
-
   /** Returns how long to wait before the next one. */
   private async beat(onAssigned: (assigned: readonly AssignedPartition[]) => void): Promise<number> {
+    if (this.topics.length === 0) {
+      await this.leave();
+      this.forgetOwned(onAssigned);
+      return NO_TOPICS_PAUSE_MS;
+    }
     try {
       const { memberEpoch, heartbeatIntervalMs, assignment } = await this.heartbeat(this.epoch);
       this.epoch = memberEpoch;
@@ -103,15 +106,16 @@ export class KafkaGroupMember implements GroupMember {
       // That it has been taken note of: until then others wait for what was taken away here.
       return 0;
     } catch (error) {
-      if (isForgotten(error)) {
-        this.epoch = JOINING;
-        this.owned = new Map();
-        this.tell(onAssigned);
-        return 0;
-      }
-      this.coordinator.forget();
+      if (isForgotten(error)) this.forgetOwned(onAssigned);
+      else this.coordinator.forget();
       return this.options.retryPauseMs;
     }
+  }
+
+  private forgetOwned(onAssigned: (assigned: readonly AssignedPartition[]) => void): void {
+    this.epoch = JOINING;
+    this.owned = new Map();
+    this.tell(onAssigned);
   }
 
   private heartbeat(epoch: number): Promise<consumerGroupHeartbeatV1.ConsumerGroupHeartbeatResponse> {

@@ -5,50 +5,12 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { offsetFetchV9 } from "@platformatic/kafka";
-import type { AssignedPartition } from "../../src/buffering/log.ts";
 import { Coordinator } from "../../src/kafka/coordinator.ts";
-import { KafkaGroupMember } from "../../src/kafka/group-member.ts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedKafka } from "../support/kafka/shared.ts";
-import { makeTopic, open, uniqueName } from "./support.ts";
+import { makeTopic, open, RunningMember, uniqueName } from "./support.ts";
 
 const PARTITIONS = 4;
-
-/** Runs until disposed of; `assigned` is what it was told last. */
-class Running implements AsyncDisposable {
-  assigned: readonly AssignedPartition[] = [];
-  readonly member: KafkaGroupMember;
-  private readonly end = new AbortController();
-  private readonly ended: Promise<void>;
-
-  constructor(address: string, group: string, topics: string[]) {
-    const options = { group, clock: systemClock, retryPauseMs: 50, drainedPauseMs: 50 };
-    this.member = new KafkaGroupMember(open(address), options);
-    this.member.subscribe(topics);
-    this.ended = this.member.run(this.end.signal, (assigned) => {
-      this.assigned = assigned;
-    });
-  }
-
-  has(count: number): () => boolean {
-    return () => this.assigned.length === count;
-  }
-
-  get partitions(): number[] {
-    return this.assigned.map(({ partition }) => partition);
-  }
-
-  async leave(): Promise<void> {
-    this.end.abort();
-    await this.ended;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.leave();
-    await this.member[Symbol.asyncDispose]();
-  }
-}
 
 const ALL = Array.from({ length: PARTITIONS }, (_, i) => i);
 
@@ -56,9 +18,9 @@ test("two members share a topic's partitions; who is left when one leaves has al
   const address = await sharedKafka();
   const { name } = await makeTopic(address, PARTITIONS);
   const group = uniqueName();
-  await using one = new Running(address, group, [name]);
+  await using one = new RunningMember(address, group, [name]);
   await eventually("the first has all", one.has(PARTITIONS));
-  await using other = new Running(address, group, [name]);
+  await using other = new RunningMember(address, group, [name]);
   await eventually("they share", () => one.has(2)() && other.has(2)());
   expect([...one.partitions, ...other.partitions].sort()).toEqual(ALL);
   await one.leave();
@@ -68,14 +30,18 @@ test("two members share a topic's partitions; who is left when one leaves has al
 test("a topic that is subscribed to later is shared too, and one that no longer is is given up", async () => {
   const address = await sharedKafka();
   const [first, second] = [await makeTopic(address, 1), await makeTopic(address, 2)];
-  await using one = new Running(address, uniqueName(), []);
-  one.member.subscribe([first!.name]);
+  await using one = new RunningMember(address, uniqueName(), []);
+  one.member.subscribe([first.name]);
   await eventually("it has the first", one.has(1));
-  one.member.subscribe([first!.name, second!.name]);
+  one.member.subscribe([first.name, second.name]);
   await eventually("it has both", one.has(3));
-  one.member.subscribe([second!.name]);
+  one.member.subscribe([second.name]);
   await eventually("it has the second", one.has(2));
-  expect(one.assigned.map(({ topic }) => topic)).toEqual([second!.name, second!.name]);
+  expect(one.assigned.map(({ topic }) => topic)).toEqual([second.name, second.name]);
+  one.member.subscribe([]);
+  await eventually("it has none", one.has(0));
+  one.member.subscribe([first.name]);
+  await eventually("it has the first again", one.has(1));
 });
 
 test("how far partitions were drained is told to the group, whatever the order", async () => {
@@ -83,7 +49,7 @@ test("how far partitions were drained is told to the group, whatever the order",
   const { name } = await makeTopic(address, 2);
   const group = uniqueName();
   await using cluster = open(address);
-  await using one = new Running(address, group, [name]);
+  await using one = new RunningMember(address, group, [name]);
   await eventually("it has both", one.has(2));
   one.member.drained({ topic: name, partition: 0 }, 7);
   one.member.drained({ topic: name, partition: 1 }, 5);
@@ -107,7 +73,7 @@ test("one that is frozen past its session loses its partitions to the other, and
   const address = await sharedKafka();
   const { name } = await makeTopic(address, PARTITIONS);
   const group = uniqueName();
-  await using one = new Running(address, group, [name]);
+  await using one = new RunningMember(address, group, [name]);
   await eventually("it has all", one.has(PARTITIONS));
   const args = [join(import.meta.dir, "group-member-process.ts"), address, group, name];
   const other = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });

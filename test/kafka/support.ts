@@ -1,9 +1,10 @@
 /** What the tests of the Kafka adapter share: a cluster to talk to, topics of their own, and reading everything back. */
 import { createTopicsV7, deleteTopicsV6 } from "@platformatic/kafka";
-import type { LogRecord, Topic } from "../../src/buffering/log.ts";
+import type { AssignedPartition, LogRecord, Topic } from "../../src/buffering/log.ts";
 import { parseKafkaAddress } from "../../src/kafka/address.ts";
 import { KafkaAppender } from "../../src/kafka/appender.ts";
 import { Cluster } from "../../src/kafka/cluster.ts";
+import { KafkaGroupMember } from "../../src/kafka/group-member.ts";
 import { TOPIC_SETTINGS } from "../../src/kafka/inspection.ts";
 import { KafkaLogReader } from "../../src/kafka/log-reader.ts";
 import { KafkaTopicMaker } from "../../src/kafka/topic-maker.ts";
@@ -70,4 +71,39 @@ async function readPartition(reader: KafkaLogReader, topic: Topic, partition: nu
     records.push(...(await reader.read(topic, partition, at, { bytesMax: 1024 * 1024, waitMs: 500 })));
   }
   return records;
+}
+
+/** A member of a group. Runs until disposed of; `assigned` is what it was told last. */
+export class RunningMember implements AsyncDisposable {
+  assigned: readonly AssignedPartition[] = [];
+  readonly member: KafkaGroupMember;
+  private readonly end = new AbortController();
+  private readonly ended: Promise<void>;
+
+  constructor(address: string, group: string, topics: string[]) {
+    const options = { group, clock: systemClock, retryPauseMs: 50, drainedPauseMs: 50 };
+    this.member = new KafkaGroupMember(open(address), options);
+    this.member.subscribe(topics);
+    this.ended = this.member.run(this.end.signal, (assigned) => {
+      this.assigned = assigned;
+    });
+  }
+
+  has(count: number): () => boolean {
+    return () => this.assigned.length === count;
+  }
+
+  get partitions(): number[] {
+    return this.assigned.map(({ partition }) => partition);
+  }
+
+  async leave(): Promise<void> {
+    this.end.abort();
+    await this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.leave();
+    await this.member[Symbol.asyncDispose]();
+  }
 }

@@ -1,5 +1,5 @@
 /** Three of Apache Kafka's own brokers on this machine, with a production's promises: for tests and benchmarks. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../free-port.ts";
@@ -28,16 +28,14 @@ export class KafkaCluster implements AsyncDisposable {
   static async start({ settings = {}, prepareFolder }: KafkaClusterOptions = {}): Promise<KafkaCluster> {
     const files = await kafkaFiles();
     await using opened = new AsyncDisposableStack();
-    const root = mkdtempSync(join(tmpdir(), "urna-kafka-"));
-    opened.defer(() => rmSync(root, { recursive: true, force: true }));
     const nodes: BrokerPorts[] = [];
     for (let i = 0; i < BROKERS; i++) {
       nodes.push({ plain: await freePort(), secure: await freePort(), controller: await freePort() });
     }
     const clusterId = uuid();
     const brokers = nodes.map(({ plain, secure }, i) => {
-      const folder = join(root, `${i + 1}`);
-      mkdirSync(folder);
+      const folder = mkdtempSync(join(tmpdir(), `urna-kafka-${i + 1}-`));
+      opened.defer(() => rmSync(folder, { recursive: true, force: true }));
       const release = prepareFolder?.(folder, i + 1);
       if (release !== undefined) opened.defer(release);
       const dataFolder = join(folder, "data");

@@ -6,10 +6,13 @@ let started: Promise<KafkaCluster> | undefined;
 
 /** Its address: the one in URNA_TEST_KAFKA where that is set. Whoever breaks brokers starts a cluster of their own. */
 export async function sharedKafka(): Promise<string> {
-  const given = process.env.URNA_TEST_KAFKA;
-  if (given) return given;
+  return process.env.URNA_TEST_KAFKA || (await sharedCluster()).address;
+}
+
+/** Ours in any case: whoever asks needs to know more of it than where it is. */
+export function sharedCluster(): Promise<KafkaCluster> {
   started ??= KafkaCluster.start();
-  return (await started).address;
+  return started;
 }
 
 afterAll(async () => {
