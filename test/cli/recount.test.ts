@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { recountCommand } from "../../src/cli/recount.ts";
 import type { ResultsAnswer } from "../../src/election/answers.ts";
 import { ballotOf, RealLedger } from "../auditing/real-ledger.ts";
+import { BufferedLedgers } from "../support/buffered-ledgers.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "urna-recount-"));
 const nowhere = join(folder, "nothing-here");
@@ -100,6 +101,41 @@ test("what differs exits 1, with its place", async () => {
   expect(exit).toBe(1);
   expect(out).toContain("1 finding\n  1 × leaf_mismatch: ");
   expect(out).toContain("leaf_mismatch  contest song, stream 1, block 1, index 1: ");
+});
+
+test("a deployment's ledgers are counted together, and no other database is taken for one of them", async () => {
+  await using ledgers = await BufferedLedgers.open([0, 1]);
+  const contest = await ledgers.contest();
+  for (const partition of [0, 1]) {
+    const ballot = ledgers.ballot(contest, partition, 1);
+    ledgers.append(partition, ballot, Buffer.from("no record"), ballot);
+  }
+  await ledgers.drain();
+  const [home, further] = ledgers.ledgers.map(({ connectionString }) => connectionString);
+  const flags = ["--data", nowhere, "--database-url", home!];
+  const { exit, out } = await run(...flags, "--ledgers", `ledger-1=${further}`);
+  expect(out).toMatch(/^Recount of .*, ledger ledger-1 at 127/);
+  expect(out).toContain("checked: streams 4, blocks 2, leaves 2\n");
+  expect(out).toContain("duplicates 2, rejected 0, quarantined 2 (and barriers 0)\nclean");
+  expect(exit).toBe(0);
+  const machine = await run(...flags, "--ledgers", `ledger-1=${further}`, "--json");
+  expect(JSON.parse(machine.out)).toMatchObject({
+    ledgers: [{ name: "ledger-1", standby: false }],
+    exceptions: { duplicate: 2, quarantined: 2 },
+  });
+
+  const impossible: [string[], string][] = [
+    [[], "has ballots in ledger number 1: name it in --ledgers (URNA_LEDGERS)"],
+    [["--ledgers", `north=${further}`], "the home ledger knows no ledger north"],
+    [["--ledgers", `ledger-1=${home}`], "ledger ledger-1: it is ledger ledger-0 of this deployment"],
+    [["--ledgers", "ledger-1=postgres://urna:secret@127.0.0.1:1/urna"], "ledger ledger-1: "],
+  ];
+  for (const [more, told] of impossible) {
+    const refused = await run(...flags, ...more);
+    expect({ exit: refused.exit, out: refused.out }).toEqual({ exit: 2, out: "" });
+    expect(refused.error).toContain(told);
+    expect(refused.error).not.toContain("secret");
+  }
 });
 
 test("what can't be done exits 2, and says what to do", async () => {

@@ -12,7 +12,7 @@ import { PostgresBallotLedger } from "../../src/postgres/ballot-ledger.ts";
 import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { PostgresDrainLedger } from "../../src/postgres/drain-ledger.ts";
 import { commitOrThrow } from "../../src/postgres/durable-commit.ts";
-import { becomeLedger } from "../../src/postgres/ledger-identity.ts";
+import { becomeLedger, numberLedger } from "../../src/postgres/ledger-identity.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { MemoryLog } from "../buffering/memory-log.ts";
@@ -57,7 +57,12 @@ export class BufferedLedgers implements AsyncDisposable {
       await pool.use((session) => commitOrThrow(session, TIMEOUT_MS, () => becomeLedger(session, identity)));
       all.push({ number, connectionString, pool, store });
     }
-    const { store } = all[0]!;
+    const { store, pool } = all[0]!;
+    for (const { number } of all.slice(1)) {
+      await pool.use((session) =>
+        commitOrThrow(session, TIMEOUT_MS, () => numberLedger(session, `ledger-${number}`)),
+      );
+    }
     const planned = electionOf({ partitions, ledgers, topicId: null });
     await store.createElection(planned);
     for (const number of new Set(ledgers)) {
