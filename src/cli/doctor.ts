@@ -5,9 +5,10 @@ import { askHosts, readClusterFacts } from "../postgres/durability.ts";
 import { GateCommit, notConfirmed } from "../postgres/gate-commit.ts";
 import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
-import { OPTIONS } from "../runtime/options.ts";
+import { type NamedLedger, OPTIONS } from "../runtime/options.ts";
 import { connectionChecks, nodeClockCheck, reachableChecks, shownChecks } from "./doctor-checks.ts";
 import { CommandFailed, failureText } from "./failure.ts";
+import { identityChecks } from "./further-ledgers.ts";
 import { readDevFile } from "./target.ts";
 
 const SESSION = { applicationName: "urna doctor", connectTimeoutMs: 5_000, lockTimeoutMs: 1_000 };
@@ -18,12 +19,13 @@ const WAIT_MS_MAX = 2_000;
 const EXIT_UNSAFE = 1;
 const EXIT_NOT_ASKED = 2;
 
-type DoctorFlags = { databaseUrl?: string; data: string; json?: boolean };
+type DoctorFlags = { databaseUrl?: string; ledgers: NamedLedger[]; data: string; json?: boolean };
 
 export function doctorCommand(): Command {
   return new Command("doctor")
     .description("check, on every PostgreSQL node itself, that an acknowledged ballot can't be lost")
     .addOption(OPTIONS.databaseUrl())
+    .addOption(OPTIONS.ledgers())
     .addOption(OPTIONS.data())
     .option("--json", "print JSON, for machines")
     .addHelpText(
@@ -38,12 +40,17 @@ async function runDoctor(flags: DoctorFlags): Promise<void> {
   let databaseUrl: string;
   try {
     databaseUrl = ledgerOf(flags);
+    for (const ledger of flags.ledgers) hostUrls(ledger.databaseUrl).forEach(hostName);
   } catch (error) {
     console.error(`urna: nobody was asked: ${failureText(error)}`);
     process.exitCode = EXIT_NOT_ASKED;
     return;
   }
   const { checks, asked } = await examine(databaseUrl);
+  for (const { name, databaseUrl: url } of flags.ledgers) {
+    checks.push(...(await examine(url)).checks.map((check) => ofLedger(name, check)));
+  }
+  checks.push(...(await identityChecks(databaseUrl, flags.ledgers)));
   const safe = checks.every(({ ok }) => ok);
   console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
   if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
@@ -74,6 +81,11 @@ async function examine(databaseUrl: string): Promise<{ checks: DurabilityCheck[]
     ...limits.map(nodeClockCheck),
   ];
   return { checks, asked: nodes.length > 0 };
+}
+
+function ofLedger(name: string, { check, mend, ...rest }: DurabilityCheck): DurabilityCheck {
+  const named = mend.replaceAll("DATABASE_URL", "its address in URNA_LEDGERS");
+  return { ...rest, check: `ledger ${name}: ${check}`, mend: named };
 }
 
 async function commitCheck(databaseUrl: string, limits: readonly NodeLimits[]): Promise<DurabilityCheck> {

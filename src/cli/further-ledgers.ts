@@ -8,11 +8,12 @@ import {
 } from "../postgres/ledger-identity.ts";
 import { openForReading, PostgresRecountSource } from "../postgres/recount-source.ts";
 import type { Session, SessionOptions } from "../postgres/session.ts";
+import type { DurabilityCheck } from "../recording/durability.ts";
 import type { NamedLedger } from "../runtime/options.ts";
 import { CommandFailed } from "./failure.ts";
 
 const SESSION: SessionOptions = {
-  applicationName: "urna recount",
+  applicationName: "urna command",
   connectTimeoutMs: 5_000,
   lockTimeoutMs: 30_000,
 };
@@ -29,6 +30,28 @@ export async function identitiesOf(home: Session, named: readonly NamedLedger[])
     if (self !== null && number !== undefined) return { number, name, deployment: self.deployment };
     throw new CommandFailed(`the home ledger knows no ledger ${name}: see --ledgers (URNA_LEDGERS)`);
   });
+}
+
+/** Whether each of those databases is the ledger of its name in this deployment. */
+export async function identityChecks(
+  homeUrl: string,
+  named: readonly NamedLedger[],
+): Promise<DurabilityCheck[]> {
+  const mend =
+    "name the database that urna admin made this ledger in --ledgers (URNA_LEDGERS); a new one is made by urna admin";
+  return Promise.all(
+    named.map(async (ledger): Promise<DurabilityCheck> => {
+      const check = `ledger ${ledger.name}: identity`;
+      try {
+        await using opened = new AsyncDisposableStack();
+        const home = opened.use((await openForReading(homeUrl, SESSION)).session);
+        const [further] = await openFurther(opened, home, [ledger]);
+        return { check, ok: true, found: `ledger number ${further!.ledger.number} of this deployment`, mend };
+      } catch (error) {
+        return { check, ok: false, found: (error as Error).message, mend };
+      }
+    }),
+  );
 }
 
 export async function openFurther(
