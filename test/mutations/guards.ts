@@ -10,6 +10,7 @@ import { COMMIT } from "./guards/commit.ts";
 import { DURABLE_READS } from "./guards/durable-reads.ts";
 import { GATE } from "./guards/gate.ts";
 import { LANE } from "./guards/lane.ts";
+import { LEDGERS } from "./guards/ledgers.ts";
 import { PAGES } from "./guards/pages.ts";
 import { PROOF } from "./guards/proof.ts";
 import { STREAM } from "./guards/stream.ts";
@@ -23,6 +24,7 @@ export const GUARDS: readonly Guard[] = [
   ...ANSWERS,
   ...CLOSING,
   ...PROOF,
+  ...LEDGERS,
   ...ACCESS,
   ...PAGES,
 ];

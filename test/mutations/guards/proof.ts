@@ -23,8 +23,8 @@ export const PROOF: Guard[] = [
   {
     name: "recount-voter",
     without: "a voter has one ballot",
-    file: "src/auditing/check-ballots.ts",
-    text: "if (uniqueness.suspicious) await this.confirm(partition, uniqueness);",
+    file: "src/auditing/check-contest.ts",
+    text: "if (uniqueness.suspicious) await confirm(parts, uniqueness);",
     becomes: "",
     noticedBy: [RECOUNT, "a voter has a second ballot"],
   },
@@ -55,9 +55,9 @@ export const PROOF: Guard[] = [
   {
     name: "recount-block-tally",
     without: "a block's tally counts its ballots",
-    file: "src/auditing/recount.ts",
-    text: "index.tallyDifferences()) {",
-    becomes: "[...index.tallyDifferences()].slice(0, 0)) {",
+    file: "src/auditing/recount-ledger.ts",
+    text: "this.index.tallyDifferences()) {",
+    becomes: "[...this.index.tallyDifferences()].slice(0, 0)) {",
     noticedBy: [RECOUNT, "a block's tally counts one vote more, under a chain that fits"],
   },
   {
@@ -79,9 +79,9 @@ export const PROOF: Guard[] = [
   {
     name: "recount-seal",
     without: "a sealed contest has its seal",
-    file: "src/auditing/recount.ts",
-    text: 'findings.add("seal_missing",',
-    becomes: 'void ("seal_missing",',
+    file: "src/auditing/recount-ledger.ts",
+    text: 'this.findings.add("seal_missing", { contest: id }, message);',
+    becomes: "void message;",
     noticedBy: [RECOUNT, "a sealed contest's partition is open"],
   },
   {
