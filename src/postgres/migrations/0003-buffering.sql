@@ -43,6 +43,8 @@ ALTER TABLE blocks ADD COLUMN first_offset int8;
 ALTER TABLE blocks ADD COLUMN next_offset int8;
 -- What became of those records that were not recorded: src/ledger/exceptions.ts.
 ALTER TABLE blocks ADD COLUMN exceptions bytea;
+-- Uncompressed, so that one of them can be read without the rest, as leaves are.
+ALTER TABLE blocks ALTER COLUMN exceptions SET STORAGE EXTERNAL;
 ALTER TABLE blocks ADD CHECK ((first_offset IS NULL) = (next_offset IS NULL) AND (first_offset IS NULL) = (exceptions IS NULL));
 CREATE INDEX blocks_by_offset ON blocks (stream_id, next_offset) WHERE next_offset IS NOT NULL;
 
