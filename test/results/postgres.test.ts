@@ -8,7 +8,9 @@ import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
 import { PostgresStreamWriter } from "../../src/postgres/stream-writer.ts";
 import type { Ballot } from "../../src/recording/ledger.ts";
+import { Figures } from "../../src/results/figures.ts";
 import { Tailer } from "../../src/results/tailer.ts";
+import { BufferedLedgers } from "../support/buffered-ledgers.ts";
 import { eventually } from "../support/eventually.ts";
 import { ballotOfKey, batchOf } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
@@ -190,4 +192,28 @@ test("what lanes record is followed while they record it", async () => {
   expect([tailer.rebuilds, tailer.failures]).toEqual([0, 0]);
   end.abort();
   await running;
+});
+
+test("what is drained into two ledgers is summed, each contest over its own", async () => {
+  await using ledgers = await BufferedLedgers.open([0, 1]);
+  const [both, other] = [await ledgers.contest(), await ledgers.contest()];
+  for (const partition of [0, 1, 2, 3]) {
+    const first = ledgers.ballot(both, partition, 1, { selections: [1 + (partition % 3)] });
+    ledgers.append(partition, first, ledgers.ballot(both, partition, 2, { selections: [3] }), first);
+    ledgers.append(partition, Buffer.from("no record"));
+  }
+  ledgers.append(1, ledgers.ballot(other, 1, 1));
+  await ledgers.drain(2);
+  const tailers = ledgers.ledgers.map(
+    ({ number, connectionString }) => [number, openTailer(connectionString).tailer] as const,
+  );
+  for (const [, tailer] of tailers) await tailer.poll(never);
+  const figures = new Figures(new Map(tailers));
+  expect([...figures.tallyOf(both)!].sort()).toEqual([
+    [1, 2],
+    [2, 1],
+    [3, 5],
+  ]);
+  expect(figures.tallyOf(other)).toEqual(new Map([[1, 1]]));
+  expect(figures.turnoutSeries(both, Date.now() + 2_000).turnout.at(-1)).toBe(8);
 });
