@@ -6,7 +6,9 @@ import { GateCommit, notConfirmed } from "../postgres/gate-commit.ts";
 import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
 import { type NamedLedger, OPTIONS } from "../runtime/options.ts";
+import type { RedisAddress } from "../runtime/redis-address.ts";
 import { connectionChecks, nodeClockCheck, reachableChecks, shownChecks } from "./doctor-checks.ts";
+import { redisChecks } from "./doctor-redis.ts";
 import { CommandFailed, failureText } from "./failure.ts";
 import { identityChecks } from "./further-ledgers.ts";
 import { readDevFile } from "./target.ts";
@@ -19,18 +21,25 @@ const WAIT_MS_MAX = 2_000;
 const EXIT_UNSAFE = 1;
 const EXIT_NOT_ASKED = 2;
 
-type DoctorFlags = { databaseUrl?: string; ledgers: NamedLedger[]; data: string; json?: boolean };
+type DoctorFlags = {
+  databaseUrl?: string;
+  ledgers: NamedLedger[];
+  redis?: RedisAddress;
+  data: string;
+  json?: boolean;
+};
 
 export function doctorCommand(): Command {
   return new Command("doctor")
     .description("check, on every PostgreSQL node itself, that an acknowledged ballot can't be lost")
     .addOption(OPTIONS.databaseUrl())
     .addOption(OPTIONS.ledgers())
+    .addOption(OPTIONS.redis())
     .addOption(OPTIONS.data())
     .option("--json", "print JSON, for machines")
     .addHelpText(
       "after",
-      "\nExit status: 0 safe, 1 not safe, 2 nobody could be asked." +
+      "\nExit status: 0 all is well, 1 something is not, 2 nobody could be asked." +
         "\n\nExample:\n  urna doctor --database-url postgres://urna@db1,db2/urna",
     )
     .action(runDoctor);
@@ -51,10 +60,22 @@ async function runDoctor(flags: DoctorFlags): Promise<void> {
     checks.push(...(await examine(url)).checks.map((check) => ofLedger(name, check)));
   }
   checks.push(...(await identityChecks(databaseUrl, flags.ledgers)));
-  const safe = checks.every(({ ok }) => ok);
-  console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
-  if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
-  if (!safe) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
+  const ofRedis = await redisChecks(flags.redis);
+  const safe = isWell(checks);
+  const all = [...checks, ...ofRedis];
+  console.log(flags.json ? JSON.stringify({ safe, checks: all }) : all.map(line).join("\n"));
+  if (!flags.json) console.log(`\n${verdict(safe, isWell(ofRedis))}`);
+  if (!isWell(all)) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
+}
+
+function isWell(checks: readonly DurabilityCheck[]): boolean {
+  return checks.every(({ ok }) => ok);
+}
+
+/** No vote rests on Redis. */
+function verdict(isSafe: boolean, isRedisWell: boolean): string {
+  if (!isSafe) return "NOT safe to take votes";
+  return isRedisWell ? "safe to take votes" : "safe to take votes; Redis is not as it should be";
 }
 
 /** A connection string whose hosts can be read. Throws what a person can do about it. */
