@@ -17,6 +17,8 @@ export function devCommand(): Command {
     .addOption(OPTIONS.ledgers())
     .addOption(OPTIONS.kafka())
     .addOption(OPTIONS.partitions())
+    .addOption(OPTIONS.redis())
+    .addOption(OPTIONS.clientAddressHeader())
     .addOption(OPTIONS.lanes())
     .addOption(OPTIONS.batchBallotsMax())
     .addOption(OPTIONS.deadlineMs())

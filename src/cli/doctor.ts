@@ -7,8 +7,10 @@ import { type NodeLimits, readNodeLimits } from "../postgres/node-limits.ts";
 import { clusterChecks, type DurabilityCheck } from "../recording/durability.ts";
 import { kafkaAddress } from "../roles/kafka.ts";
 import { type NamedLedger, OPTIONS } from "../runtime/options.ts";
+import type { RedisAddress } from "../runtime/redis-address.ts";
 import { connectionChecks, nodeClockCheck, reachableChecks, shownChecks } from "./doctor-checks.ts";
 import { kafkaChecks } from "./doctor-kafka.ts";
+import { redisChecks } from "./doctor-redis.ts";
 import { CommandFailed, failureText } from "./failure.ts";
 import { identityChecks } from "./further-ledgers.ts";
 import { readDevFile } from "./target.ts";
@@ -25,6 +27,7 @@ type DoctorFlags = {
   databaseUrl?: string;
   ledgers: NamedLedger[];
   kafka?: string;
+  redis?: RedisAddress;
   data: string;
   json?: boolean;
 };
@@ -37,11 +40,12 @@ export function doctorCommand(): Command {
     .addOption(OPTIONS.databaseUrl())
     .addOption(OPTIONS.ledgers())
     .addOption(OPTIONS.kafka())
+    .addOption(OPTIONS.redis())
     .addOption(OPTIONS.data())
     .option("--json", "print JSON, for machines")
     .addHelpText(
       "after",
-      "\nExit status: 0 safe, 1 not safe, 2 nobody could be asked." +
+      "\nExit status: 0 all is well, 1 something is not, 2 nobody could be asked." +
         "\n\nExamples:\n  urna doctor --database-url postgres://urna@db1,db2/urna" +
         "\n  urna doctor --database-url … --ledgers 'east=postgres://urna@e1,e2/urna' --kafka kafka://k1,k2,k3",
     )
@@ -65,10 +69,22 @@ async function runDoctor(flags: DoctorFlags): Promise<void> {
   }
   checks.push(...(await identityChecks(databaseUrl, flags.ledgers)));
   if (flags.kafka !== undefined) checks.push(...(await kafkaChecks(flags.kafka, databaseUrl, SESSION)));
-  const safe = checks.every(({ ok }) => ok);
-  console.log(flags.json ? JSON.stringify({ safe, checks }) : checks.map(line).join("\n"));
-  if (!flags.json) console.log(safe ? "\nsafe to take votes" : "\nNOT safe to take votes");
-  if (!safe) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
+  const ofRedis = await redisChecks(flags.redis);
+  const safe = isWell(checks);
+  const all = [...checks, ...ofRedis];
+  console.log(flags.json ? JSON.stringify({ safe, checks: all }) : all.map(line).join("\n"));
+  if (!flags.json) console.log(`\n${verdict(safe, isWell(ofRedis))}`);
+  if (!isWell(all)) process.exitCode = asked ? EXIT_UNSAFE : EXIT_NOT_ASKED;
+}
+
+function isWell(checks: readonly DurabilityCheck[]): boolean {
+  return checks.every(({ ok }) => ok);
+}
+
+/** No vote rests on Redis. */
+function verdict(isSafe: boolean, isRedisWell: boolean): string {
+  if (!isSafe) return "NOT safe to take votes";
+  return isRedisWell ? "safe to take votes" : "safe to take votes; Redis is not as it should be";
 }
 
 /** A connection string whose hosts can be read. Throws what a person can do about it. */

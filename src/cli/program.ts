@@ -1,7 +1,7 @@
 /** The program: all commands, how each tells what is wrong with its flags, and what it exits with. */
 import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
-import { InvalidSecretError } from "../runtime/options.ts";
+import { InvalidSecretError } from "../runtime/invalid-secret.ts";
 import { devCommand } from "./dev.ts";
 import { doctorCommand } from "./doctor.ts";
 import { electionCommand } from "./election.ts";

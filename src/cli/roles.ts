@@ -66,6 +66,8 @@ function roleCommand(name: string, description: string, flags: string): Command 
     .addOption(OPTIONS.ledgers())
     .addOption(OPTIONS.port())
     .addOption(OPTIONS.host("0.0.0.0"))
+    .addOption(OPTIONS.redis())
+    .addOption(OPTIONS.clientAddressHeader())
     .addOption(OPTIONS.deadlineMs())
     .addOption(OPTIONS.logFormat("json"))
     .addOption(OPTIONS.logLevel())

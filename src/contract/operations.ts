@@ -30,7 +30,7 @@ const VOTER_PROBLEMS = [
   "too_many_requests",
   "not_recorded",
 ] as const;
-const CONTEST_PROBLEMS = ["no_such_contest", "not_available"] as const;
+const CONTEST_PROBLEMS = ["no_such_contest", "too_many_requests", "not_available"] as const;
 
 export const OPERATIONS: readonly Operation[] = [
   {
@@ -78,7 +78,7 @@ export const OPERATIONS: readonly Operation[] = [
         schema: ref("Verification"),
       },
     },
-    problems: [...BODY_PROBLEMS, "invalid_request", "not_available"],
+    problems: [...BODY_PROBLEMS, "invalid_request", "too_many_requests", "not_available"],
   },
   {
     method: "get",
@@ -86,7 +86,7 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "The contests that the public may know of, newest first, at most 100",
     token: "none",
     answers: { 200: { description: "As of at most a second ago", schema: ref("Contests") } },
-    problems: ["not_available"],
+    problems: ["too_many_requests", "not_available"],
   },
   {
     method: "get",
@@ -205,5 +205,12 @@ function change(name: string, summary: string, body?: JsonSchema): Operation {
 }
 
 function administrationProblems(...own: ProblemCode[]): ProblemCode[] {
-  return ["not_authorized", ...BODY_PROBLEMS, "invalid_request", ...own, "not_available"];
+  return [
+    "not_authorized",
+    "too_many_requests",
+    ...BODY_PROBLEMS,
+    "invalid_request",
+    ...own,
+    "not_available",
+  ];
 }

@@ -28,6 +28,14 @@ export function problem(code: ProblemCode, detail: string): Response {
   });
 }
 
+/** To a caller who must wait for so long: a caller's own window needs no jitter. */
+export function tooManyCalls(waitMs: number): Response {
+  const seconds = Math.ceil(waitMs / 1_000);
+  const response = problem("too_many_requests", `this address asked too often: come back in ${seconds} s`);
+  response.headers.set("retry-after", String(seconds));
+  return response;
+}
+
 // What was not read of a body would be taken for the next request.
 const CLOSE = { connection: "close" };
 

@@ -1,5 +1,7 @@
 /** The HTTP server: a table of routes on Bun's native router. The only place that knows which server it is. */
 import { Problem } from "../runtime/problem.ts";
+import { type CallLimit, withinLimit } from "./call-limiter.ts";
+import { callerOf } from "./caller.ts";
 import { failure, problem } from "./respond.ts";
 
 export type Handler = (request: Request, parameters: Record<string, string>) => Response | Promise<Response>;
@@ -17,6 +19,7 @@ export type Route = {
     request: Request,
     parameters: Record<string, string>,
   ) => Promise<unknown> | undefined;
+  limit?: CallLimit;
 };
 
 export type ServerOptions = {
@@ -25,6 +28,8 @@ export type ServerOptions = {
   routes: readonly Route[];
   /** No route takes a larger body. */
   bodyBytesMax: number;
+  /** The header in which the edge says who called, in lower case; null where callers come by themselves. */
+  clientAddressHeader?: string | null;
   /** Told of errors that nobody expected, and of problems that have a cause. */
   onUnexpected: (error: unknown) => void;
 };
@@ -46,7 +51,7 @@ export class PortTakenError extends Error {
 const IDLE_SECONDS = 30;
 
 export function serve(options: ServerOptions): HttpServer {
-  const { hostname, port, bodyBytesMax, onUnexpected } = options;
+  const { hostname, port, bodyBytesMax, clientAddressHeader = null, onUnexpected } = options;
   try {
     const server = Bun.serve({
       hostname,
@@ -56,7 +61,7 @@ export function serve(options: ServerOptions): HttpServer {
       development: false,
       // Left to itself it is true here, and a second server on the port would take half of the voters.
       reusePort: false,
-      routes: nativeRoutes(options.routes, onUnexpected),
+      routes: nativeRoutes(options.routes, { clientAddressHeader, onUnexpected }),
       fetch: (request) => problem("no_such_page", `there is nothing at ${new URL(request.url).pathname}`),
       error: (error) => failure(error, onUnexpected),
     });
@@ -76,27 +81,39 @@ export function serve(options: ServerOptions): HttpServer {
   }
 }
 
-type NativeHandler = (request: Bun.BunRequest) => Response | Promise<Response>;
+type NativeHandler = (request: Bun.BunRequest, server: Bun.Server<undefined>) => Response | Promise<Response>;
 
-function nativeRoutes(routes: readonly Route[], onUnexpected: (error: unknown) => void) {
+type Handling = { clientAddressHeader: string | null; onUnexpected: (error: unknown) => void };
+
+function nativeRoutes(routes: readonly Route[], handling: Handling) {
   const table: Record<string, Partial<Record<string, NativeHandler>>> = {};
   for (const route of routes) {
     const { method, path } = route;
     const handlers = table[path] ?? {};
     if (handlers[method] !== undefined) throw new Error(`two routes for ${method} ${path}`);
-    handlers[method] = nativeHandler(route, onUnexpected);
+    handlers[method] = nativeHandler(route, handling);
     table[path] = handlers;
   }
   for (const handlers of Object.values(table)) refuseOtherMethods(handlers);
   return table as Record<string, Record<string, NativeHandler>>;
 }
 
-function nativeHandler({ handle, addHeaders }: Route, onUnexpected: (error: unknown) => void): NativeHandler {
-  return async (request) => {
+function nativeHandler({ handle, addHeaders, limit }: Route, handling: Handling): NativeHandler {
+  const { clientAddressHeader, onUnexpected } = handling;
+  const callerIn = (request: Request, server: Bun.Server<undefined>) =>
+    callerOf(
+      server.requestIP(request)?.address ?? "",
+      clientAddressHeader === null ? null : request.headers.get(clientAddressHeader),
+    );
+  return async (request, server) => {
     const { params } = request;
     let response: Response;
     try {
-      response = await handle(request, params);
+      const caller = limit === undefined ? null : callerIn(request, server);
+      response =
+        caller === null
+          ? await handle(request, params)
+          : await withinLimit(limit!, caller, () => handle(request, params));
     } catch (error) {
       response = unanswered(request, error) ?? failure(error, onUnexpected);
     }

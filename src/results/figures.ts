@@ -2,11 +2,16 @@
 import { ledgersOf } from "../election/buffering.ts";
 import type { Contest } from "../election/contest.ts";
 import { addTally, type ContestTally, type Tally } from "../election/tally.ts";
-import type { RunningTally } from "./running-tally.ts";
 import { TurnoutHistory, type TurnoutSeries } from "./turnout-history.ts";
 
-/** One ledger's tally, and as of when; null until it is first complete. A tailer is one. */
-export type Tailed = { readonly tally: RunningTally; readonly asOfMs: number | null };
+/** A tally that can be shown. */
+export type ShownTally = {
+  readonly counts: Tally;
+  turnoutSeries(contestUuid: string, nowMs: number): TurnoutSeries;
+};
+
+/** One ledger's tally, and as of when; null until it is first complete. A tailer is one, and so is a shared tally. */
+export type Tailed = { readonly tally: ShownTally; readonly asOfMs: number | null };
 
 /**
  * Of each contest, its own ledgers alone: one that does not answer makes no other contest's figures older, and figures

@@ -21,6 +21,11 @@ export type TailerOptions = {
   log: { warn: (details: object, message: string) => void };
 };
 
+/** When a tailer asks the ledger, and who is told when it has counted. */
+export type Pace = { isDue(): boolean; onCounted(): void };
+
+const ALWAYS: Pace = { isDue: () => true, onCounted: () => undefined };
+
 /** The ledger's primary has a head, but not all the blocks before it: it changed between two reads, or is damaged. */
 export class BlocksMissingError extends Error {
   readonly code = "blocks_missing";
@@ -64,10 +69,11 @@ export class Tailer {
   }
 
   /** Polls until the signal. Never rejects: without the ledger the figures grow old, and say so. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, pace = ALWAYS): Promise<void> {
     let retryMs = this.options.pollMs;
     while (!signal.aborted) {
-      const pauseMs = await this.poll(signal).then(
+      const polling = pace.isDue() ? this.poll(signal).then(() => pace.onCounted()) : Promise.resolve();
+      const pauseMs = await polling.then(
         () => {
           retryMs = this.options.pollMs;
           return this.options.pollMs;

@@ -3,6 +3,7 @@ import { openAdmissionRoute } from "../admission/open-admission.ts";
 import { createLog, type LogFormat } from "../runtime/log.ts";
 import { createMetrics } from "../runtime/metrics.ts";
 import type { NamedLedger } from "../runtime/options.ts";
+import type { RedisAddress } from "../runtime/redis-address.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
@@ -20,6 +21,7 @@ import { openGateway } from "./gateway.ts";
 import { kafkaAddress } from "./kafka.ts";
 import { gateReasons, openLedger } from "./ledger.ts";
 import { serveParts } from "./part.ts";
+import { openRedis } from "./redis.ts";
 import { openResults } from "./results.ts";
 
 export type DevConfig = {
@@ -31,6 +33,8 @@ export type DevConfig = {
   ledgers: NamedLedger[];
   kafka?: string;
   partitions: number;
+  redis?: RedisAddress;
+  clientAddressHeader?: string;
   unsafeOverrideGate: boolean;
   deadlineMs: number;
   drainMs: number;
@@ -49,6 +53,7 @@ export async function runDev(config: DevConfig): Promise<void> {
 
   const databaseUrl = await openDatabase(opened, config, log);
   const ledger = await openLedger(opened, { databaseUrl, roleName: "dev", overrideGate, log, metrics });
+  const redis = await openRedis(opened, ledger, { address: config.redis, log, metrics });
   const secrets = await openSecrets(data, ledger.store, log);
   const adminToken = config.adminToken ?? keptAdminToken(data);
   const setUp = await setUpFurtherLedgers(ledger, config.ledgers, log);
@@ -59,7 +64,7 @@ export async function runDev(config: DevConfig): Promise<void> {
   const { drainMs } = config;
   const contests = buffered?.contests ?? null;
   const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: contests, log });
-  const results = openResults(opened, ledger, { ledgers, log, metrics });
+  const results = openResults(opened, ledger, { ledgers, redis, log, metrics });
   const openAdmission = openAdmissionRoute(mintForContest(admin.administration, ledger.directory));
   const pages = [openAdmission, ...pageRoutes(await buildPages({ openAdmission: true }))];
   await admin.reportOtherPeppers();
@@ -69,6 +74,8 @@ export async function runDev(config: DevConfig): Promise<void> {
   await serveParts([gateway, admin, results, ...(buffered?.parts ?? []), others], {
     host,
     port,
+    clientAddressHeader: config.clientAddressHeader,
+    redis,
     log,
     metrics,
     unready: () => gateReasons(ledger),

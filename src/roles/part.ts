@@ -5,12 +5,16 @@ import { failureLog, type Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { runUntilSignalled, type Service } from "../runtime/service.ts";
 import { healthRoutes, type Reason, type Unready } from "./health.ts";
+import { openLimits } from "./limits.ts";
+import type { RedisAccess } from "./redis.ts";
 
 export type Part = { routes: Route[]; services: Service[] };
 
 export type ServeOptions = {
   host: string;
   port: number;
+  clientAddressHeader: string | undefined;
+  redis: RedisAccess | null;
   log: Log;
   metrics: Metrics;
   unready: Unready;
@@ -34,14 +38,16 @@ const STOPPING: Reason = {
  */
 export async function serveParts(parts: readonly Part[], options: ServeOptions): Promise<void> {
   const { host, port, log, metrics, unready, deadlineMs, onListening } = options;
+  const limit = openLimits(options.redis, metrics);
   let reasons = unready;
   const server = serve({
     hostname: host,
     port,
     bodyBytesMax: BODY_BYTES_MAX,
+    clientAddressHeader: options.clientAddressHeader ?? null,
     onUnexpected: failureLog(log),
     routes: [
-      ...parts.flatMap(({ routes }) => routes),
+      ...parts.flatMap(({ routes }) => routes).map(limit),
       ...healthRoutes(metrics, () => reasons()),
       openApiRoute(),
     ],

@@ -3,6 +3,7 @@ import { loadSecrets, loadTokenKeys } from "../admission/secrets-file.ts";
 import { createLog, type Log, type LogFormat } from "../runtime/log.ts";
 import { createMetrics, type Metrics } from "../runtime/metrics.ts";
 import type { NamedLedger } from "../runtime/options.ts";
+import type { RedisAddress } from "../runtime/redis-address.ts";
 import { buildPages } from "../web/bundle.ts";
 import { pageRoutes } from "../web/routes.ts";
 import { openAdmin } from "./admin.ts";
@@ -14,6 +15,7 @@ import { kafkaAddress, openKafka } from "./kafka.ts";
 import { gateReasons, type LedgerAccess, openLedger } from "./ledger.ts";
 import { type Part, serveParts } from "./part.ts";
 import { openRecorder } from "./recorder.ts";
+import { openRedis, type RedisAccess } from "./redis.ts";
 import { openResults } from "./results.ts";
 import { refusePendingMigrations, updateSchema } from "./schema.ts";
 
@@ -22,6 +24,8 @@ export type RoleConfig = {
   port: number;
   databaseUrl: string;
   ledgers: NamedLedger[];
+  redis?: RedisAddress;
+  clientAddressHeader?: string;
   deadlineMs: number;
   unsafeOverrideGate?: boolean;
   logFormat: LogFormat;
@@ -75,12 +79,13 @@ export function runRecorder(config: RecorderConfig): Promise<void> {
 }
 
 export function runResults(config: RoleConfig): Promise<void> {
-  return runRole("results", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
+  return runRole("results", config, async ({ opened, ledger, log, metrics, openAllLedgers, share }) => {
     await refusePendingMigrations(config.databaseUrl);
     const ledgers = await openAllLedgers();
     const pages = pageRoutes(await buildPages({ openAdmission: false }));
-    const parts = [openResults(opened, ledger, { ledgers, log, metrics }), { routes: pages, services: [] }];
-    return { parts, unready: () => gateReasons(ledger) };
+    const redis = await share();
+    const results = openResults(opened, ledger, { ledgers, redis, log, metrics });
+    return { parts: [results, { routes: pages, services: [] }], unready: () => gateReasons(ledger) };
   });
 }
 
@@ -110,6 +115,8 @@ type Opened = {
   log: Log;
   metrics: Metrics;
   openAllLedgers: () => Promise<OpenLedger[]>;
+  /** Once the home ledger is set up; null where no Redis is named. */
+  share: () => Promise<RedisAccess | null>;
 };
 
 type OpenParts = (opened: Opened) => Promise<{ parts: Part[]; unready: Unready }>;
@@ -122,10 +129,17 @@ async function runRole(roleName: string, config: RoleConfig, openParts: OpenPart
   const metrics = createMetrics();
   const ledger = await openLedger(opened, { databaseUrl, roleName, overrideGate, log, metrics });
   const openAllLedgers = () => openLedgers(opened, ledger, config.ledgers, { roleName, overrideGate, log });
-  const { parts, unready } = await openParts({ opened, ledger, log, metrics, openAllLedgers });
+  let sharing: Promise<RedisAccess | null> | undefined;
+  const share = () => {
+    sharing ??= openRedis(opened, ledger, { address: config.redis, log, metrics });
+    return sharing;
+  };
+  const { parts, unready } = await openParts({ opened, ledger, log, metrics, openAllLedgers, share });
   await serveParts(parts, {
     host,
     port,
+    clientAddressHeader: config.clientAddressHeader,
+    redis: await share(),
     log,
     metrics,
     unready,

@@ -1,5 +1,7 @@
 /** Every setting of the roles: one table that drives flags, environment names, --help and the checks at start. */
 import { InvalidArgumentError, Option } from "commander";
+import { InvalidSecretError } from "./invalid-secret.ts";
+import { parseRedisAddress } from "./redis-address.ts";
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -36,9 +38,6 @@ export function parseLedgers(text: string): NamedLedger[] {
   return named;
 }
 
-/** Not commander's InvalidArgumentError: that one's message quotes what was given. */
-export class InvalidSecretError extends Error {}
-
 /** docs/decisions/0013-one-lane.md */
 export const LANES_BY_DEFAULT = 1;
 
@@ -51,6 +50,12 @@ function adminToken(text: string): string {
     "--admin-token (URNA_ADMIN_TOKEN) must have at least " +
       `${ADMIN_TOKEN_CHARACTERS_MIN} characters, of A-Z a-z 0-9 - . _ ~ + / and = at the end`,
   );
+}
+
+/** A field name of HTTP (RFC 9110, section 5.1). */
+function headerName(text: string): string {
+  if (/^[!#$%&'*+.^_`|~\w-]+$/.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError("It must be a header's name, like X-Forwarded-For.");
 }
 
 function option(flags: string, environment: string, description: string): Option {
@@ -99,6 +104,18 @@ export const OPTIONS = {
     )
       .default(32)
       .argParser(wholeNumber(1, 10_000)),
+  redis: () =>
+    option(
+      "--redis <address>",
+      "URNA_REDIS",
+      "what processes share, if there is one: redis://user:password@host:6379/0, rediss:// for TLS, or several hosts of a cluster",
+    ).argParser(parseRedisAddress),
+  clientAddressHeader: () =>
+    option(
+      "--client-address-header <name>",
+      "URNA_CLIENT_ADDRESS_HEADER",
+      "header in which whatever stands before this role says who called; its last address is believed",
+    ).argParser(headerName),
   url: () => option("--url <url>", "URNA_URL", "where Urna answers (default: the running urna dev)"),
   secretsFile: () =>
     option(

@@ -32,7 +32,7 @@ test("every route of the roles is in the document, and the other way round", asy
   await using opened = new AsyncDisposableStack();
   const log = createLog("text", "error");
   const ledgers = await openLedgers(opened, ledger, [], { roleName: "test", overrideGate: false, log });
-  const results = openResults(opened, ledger, { ledgers, log, metrics });
+  const results = openResults(opened, ledger, { ledgers, redis: null, log, metrics });
   const routes = [...gateway.routes, ...results.routes, ...healthRoutes(metrics, () => [])]
     .filter(({ method }) => method !== "OPTIONS")
     .map(({ method, path }) => `${method} ${braced(path)}`);

@@ -44,6 +44,10 @@ export class Stage {
     private readonly journal: Journal,
   ) {}
 
+  get contest(): Polls["contest"] {
+    return this.polls.contest;
+  }
+
   /** Many more voters, in a hurry. */
   crowd(): Crowd {
     return new Crowd({ ...this.polls, journal: this.journal, random: this.random.fork() });

@@ -12,6 +12,7 @@ import { nothingFails } from "./nothing-fails-nothing-is-lost.fault.ts";
 import { phantom } from "./phantom-is-not-acknowledged.fault.ts";
 import { powerLost } from "./power-lost-loses-nothing.fault.ts";
 import { primaryKilled } from "./primary-killed-loses-nothing.fault.ts";
+import { redisLost } from "./redis-lost-stale-or-lying-is-harmless.fault.ts";
 import { twiceThePeak } from "./twice-the-peak-refuses-only.fault.ts";
 import { withoutStandbys } from "./without-standbys-nothing-is-acknowledged.fault.ts";
 
@@ -33,4 +34,5 @@ export const FAULTS: readonly Fault[] = [
   twiceThePeak,
   fullDisk,
   powerLost,
+  redisLost,
 ];

@@ -2,7 +2,10 @@
 export const MAY_IMPORT: Record<string, string[]> = {
   "main.ts": ["cli"],
   "index.ts": ["admission"],
-  cli: ["admission", "auditing", "client", "election", "kafka", "postgres", "recording", "roles", "runtime"],
+  cli: [
+    ...["admission", "auditing", "client", "election", "http", "kafka", "postgres", "recording", "redis"],
+    ...["roles", "runtime"],
+  ],
   roles: [
     ...[
       "admission",
@@ -17,10 +20,11 @@ export const MAY_IMPORT: Record<string, string[]> = {
       "kafka",
       "postgres",
     ],
-    ...["recording", "results", "runtime", "web"],
+    ...["recording", "redis", "results", "runtime", "web"],
   ],
   postgres: ["auditing", "buffering", "contests", "election", "ledger", "recording", "results", "runtime"],
   kafka: ["buffering", "recording", "runtime"],
+  redis: ["http", "results", "runtime"],
   contract: ["contests", "http", "runtime"],
   casting: ["admission", "buffering", "contests", "election", "http", "ledger", "recording", "runtime"],
   contests: ["admission", "buffering", "election", "http", "runtime"],

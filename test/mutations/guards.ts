@@ -13,6 +13,7 @@ import { LANE } from "./guards/lane.ts";
 import { LEDGERS } from "./guards/ledgers.ts";
 import { PAGES } from "./guards/pages.ts";
 import { PROOF } from "./guards/proof.ts";
+import { SHARING } from "./guards/sharing.ts";
 import { STREAM } from "./guards/stream.ts";
 
 export const GUARDS: readonly Guard[] = [
@@ -27,4 +28,5 @@ export const GUARDS: readonly Guard[] = [
   ...LEDGERS,
   ...ACCESS,
   ...PAGES,
+  ...SHARING,
 ];

@@ -81,6 +81,7 @@ test(
       DATABASE_URL: databaseUrl.replace(/\/urna$/, "/postgres"),
       URNA_SECRETS_FILE: secretsFile,
       URNA_ADMIN_TOKEN: "an-admin-token-for-tests",
+      URNA_CLIENT_ADDRESS_HEADER: "X-Forwarded-For",
     };
     const early = await finished(startUrna(["gateway", "--port", "0"], environment));
     expect(early.exitCode).toBe(1);
@@ -112,6 +113,11 @@ test(
       const results = await (await fetch(`${at("results")}/v1/contests/who/results`)).json();
       return results.counts[1].votes === 1;
     });
+    const guess = (caller: string) =>
+      fetch(`${at("admin")}/v1/elections`, { method: "POST", headers: { "x-forwarded-for": caller } });
+    for (let i = 0; i < 30; i++) expect((await guess("192.0.2.1, 203.0.113.1")).status).toBe(401);
+    expect((await guess("192.0.2.2, 203.0.113.1")).status).toBe(429);
+    expect((await guess("203.0.113.1, 192.0.2.1")).status).toBe(401);
     for (const role of ["admin", "gateway", "results"] as const) {
       expect((await fetch(`${at(role)}/dev/admission`, { method: "POST" })).status).toBe(404);
     }

@@ -13,6 +13,7 @@ import { findServerUser } from "../../../src/embedded/server-user.ts";
 import { type Settings, USER } from "../../../src/embedded/settings.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freePort } from "../../support/free-port.ts";
+import { RedisServer } from "../../support/redis/server.ts";
 import { Builder, DATABASE, ROLE } from "./builder.ts";
 import { Network } from "./network.ts";
 import { Node } from "./node.ts";
@@ -27,6 +28,8 @@ const ROLES: Record<string, RoleName> = {
   gateway2: "gateway",
   results: "results",
 };
+/** Where there is a Redis: somebody must share the results with the first one. */
+const SECOND_RESULTS = "results2";
 /** Short, so that outcomes become unknown within the seconds that a fault lasts. */
 const DEADLINE_MS = 1_500;
 const MEND_TIMEOUT_MS = 120_000;
@@ -38,6 +41,8 @@ export type ClusterOptions = {
   settings?: Settings;
   /** Called before anything is in a node's folder: a file system of its own, say. */
   prepareNode?: (opened: AsyncDisposableStack, folder: string) => void;
+  /** All roles have a Redis, and there is a second results role. */
+  redis?: boolean;
 };
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
@@ -50,7 +55,9 @@ export async function startCluster(options: ClusterOptions = {}) {
   const network = opened.use(new Network());
   const nodes: Node[] = [];
   for (const name of NODES) nodes.push(opened.use(await openNode(opened, site, name, options)));
-  for (const from of [...NODES, ...Object.keys(ROLES), "supervisor"]) {
+  const redis = options.redis === true ? opened.use(await RedisServer.start()) : null;
+  const roleNames = [...Object.keys(ROLES), ...(redis === null ? [] : [SECOND_RESULTS])];
+  for (const from of [...NODES, ...roleNames, "supervisor"]) {
     for (const { name, port } of nodes) if (from !== name) await network.connect(from, name, port);
   }
   const superuser = { user: USER, password: site.password, database: "postgres" };
@@ -61,10 +68,13 @@ export async function startCluster(options: ClusterOptions = {}) {
   const builder = new Builder({ ...site, nodes, connectionInfo, superuser });
   await builder.build();
   const roles: Role[] = [];
-  for (const name of Object.keys(ROLES)) roles.push(opened.use(await openRole(site, network, name)));
+  for (const name of roleNames) roles.push(opened.use(await openRole(site, network, name, redis)));
   await roles[0]!.untilReady(); // the admin role makes the schema
   await Promise.all(roles.map((role) => role.untilReady()));
-  return new RunningCluster({ site, network, nodes, roles, supervisor, builder, superuser }, opened.move());
+  return new RunningCluster(
+    { site, network, nodes, roles, supervisor, builder, superuser, redis },
+    opened.move(),
+  );
 }
 
 type Site = Awaited<ReturnType<typeof prepare>>;
@@ -99,7 +109,8 @@ async function openNode(opened: AsyncDisposableStack, site: Site, name: string, 
   return new Node({ name, folder, port: await freePort(), binaries, user, settings, environment });
 }
 
-async function openRole({ folder, password, secretsFile, adminToken }: Site, network: Network, name: string) {
+async function openRole(site: Site, network: Network, name: string, redis: RedisServer | null) {
+  const { folder, password, secretsFile, adminToken } = site;
   const hosts = NODES.map((node) => `127.0.0.1:${network.port(name, node)}`).join(",");
   const environment = {
     DATABASE_URL: `postgres://${ROLE}:${password}@${hosts}/${DATABASE}`,
@@ -109,8 +120,9 @@ async function openRole({ folder, password, secretsFile, adminToken }: Site, net
     // More than by default, so that they overlap; small ones, so that a crowd fills them while the ledger stalls.
     URNA_LANES: "2",
     URNA_BATCH_BALLOTS_MAX: "100",
+    ...(redis === null ? {} : { URNA_REDIS: redis.address }),
   };
-  return new Role({ name, role: ROLES[name]!, port: await freePort(), folder, environment });
+  return new Role({ name, role: ROLES[name] ?? "results", port: await freePort(), folder, environment });
 }
 
 type Parts = {
@@ -121,6 +133,7 @@ type Parts = {
   supervisor: Supervisor;
   builder: Builder;
   superuser: Omit<Address, "port">;
+  redis: RedisServer | null;
 };
 
 class RunningCluster implements AsyncDisposable {
@@ -152,6 +165,10 @@ class RunningCluster implements AsyncDisposable {
     return this.parts.supervisor;
   }
 
+  get redis(): RedisServer {
+    return this.parts.redis!;
+  }
+
   get secrets(): SecretsText {
     return this.parts.site.secrets;
   }
@@ -164,7 +181,7 @@ class RunningCluster implements AsyncDisposable {
     return this.parts.roles.filter(({ role }) => role === "gateway");
   }
 
-  role(name: "admin" | "results" | "gateway1" | "gateway2"): Role {
+  role(name: "admin" | "results" | "results2" | "gateway1" | "gateway2"): Role {
     return this.parts.roles.find((role) => role.name === name)!;
   }
 

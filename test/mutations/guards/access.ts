@@ -33,8 +33,8 @@ export const ACCESS: Guard[] = [
     name: "limiter",
     without: "a voter may ask so often and no more",
     file: "src/casting/voter-limiter.ts",
-    text: "return ++this.counts[slot]! <= this.options.requestsMax;",
-    becomes: "return ++this.counts[slot]! > 0;",
+    text: "return this.counts.add(slot) <= this.options.requestsMax;",
+    becomes: "return this.counts.add(slot) > 0;",
     noticedBy: ["test/casting/voter-limiter.test.ts", "so many in a window and no more"],
   },
   {
