@@ -126,6 +126,19 @@ export const SCHEMAS = {
     uuid: { type: "string", format: "uuid" },
     title: text,
     allowedOrigins: { type: "array", items: text },
+    buffering: {
+      ...orNull(
+        object({
+          partitions: { type: "integer", minimum: 1 },
+          ledgers: {
+            type: "array",
+            items: text,
+            description: "partition p's is the one at p mod their count",
+          },
+        }),
+      ),
+      description: "null when ballots are recorded directly",
+    },
   }),
   VoterTokens: object({ tokens: { type: "array", items: text } }),
   Liveness: object({ status: { const: "alive" } }),
