@@ -8,6 +8,7 @@ export function contestJson(contest: Contest, nowMs: number): ContestAnswer {
     id: contest.id,
     uuid: contest.uuid,
     election: contest.electionId,
+    buffered: contest.buffering !== null,
     title: contest.title,
     method: contest.method,
     options: contest.options,

@@ -93,6 +93,10 @@ export const SCHEMAS = {
     id: text,
     uuid: { type: "string", format: "uuid" },
     election: text,
+    buffered: {
+      type: "boolean",
+      description: "whether ballots are accepted first, and recorded a moment later",
+    },
     title: text,
     method: { const: "single-choice" },
     options: { type: "array", items: object({ number: { type: "integer", minimum: 1 }, title: text }) },
