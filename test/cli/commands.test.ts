@@ -232,6 +232,36 @@ describe("urna load", () => {
     expect(figures.latencyMs.p50).toBeLessThanOrEqual(figures.latencyMs.max);
   });
 
+  test("in a buffered contest accepted ballots count, and are waited for until they are recorded", async () => {
+    let draining: ReturnType<typeof setInterval> | undefined;
+    peer.fault = () => {
+      const log = [...peer.contests.values()][0]!.log!;
+      log.held = true;
+      draining ??= setInterval(() => log.drain(10), 50);
+      return undefined;
+    };
+    const flags = ["--seconds", "1", "--connections", "16", "--rate", "300"];
+    const run = await urna("load", "--buffered", "--partitions", "3", ...flags, "--json");
+    clearInterval(draining);
+    expect(run).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("recording ") });
+    const figures = JSON.parse(run.stdout);
+    expect(figures).toMatchObject({ turnoutGrowth: figures.durable, fault: null });
+    expect(figures.recording.lagBallots).toBeGreaterThan(0);
+    expect(figures.recording.drainSeconds).toBeGreaterThan(0);
+    expect(figures.answers).toEqual({ 202: expect.any(Number) });
+  });
+
+  test("accepted ballots that are not recorded fail it", async () => {
+    peer.fault = () => {
+      [...peer.contests.values()][0]!.log!.held = true;
+      return undefined;
+    };
+    const run = await urna("load", "--buffered", "--seconds", "1", "--connections", "4", "--rate", "50");
+    expect(run.exitCode).toBe(1);
+    expect(run.stderr).toMatch(/the turnout grew by 0, but there were \d+ durable ballots/);
+    expect(run.stdout).toContain("not all was seen recorded");
+  }, 60_000);
+
   test("a ballot that nobody here cast is noticed", async () => {
     peer.lostAnswer = (request) => {
       const [contest] = [...peer.contests.values()];
