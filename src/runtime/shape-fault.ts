@@ -21,7 +21,10 @@ export function shapeFault(issue: Issue): string {
       if (issue.input === undefined) return "it is missing";
       return `it must be ${KINDS[issue.expected] ?? issue.expected}`;
     case "too_small":
-      if (isNumber(issue.origin)) return `it must be at least ${issue.minimum.toLocaleString("en-US")}`;
+      if (isNumber(issue.origin)) {
+        const least = issue.inclusive === false ? "more than" : "at least";
+        return `it must be ${least} ${issue.minimum.toLocaleString("en-US")}`;
+      }
       return issue.minimum === 1
         ? "it must not be empty"
         : `it must have at least ${bound(issue, issue.minimum)}`;

@@ -2,7 +2,18 @@
 export const MAY_IMPORT: Record<string, string[]> = {
   "main.ts": ["cli"],
   "index.ts": ["admission"],
-  cli: ["admission", "auditing", "client", "election", "kafka", "postgres", "recording", "roles", "runtime"],
+  cli: [
+    "admission",
+    "auditing",
+    "client",
+    "election",
+    "kafka",
+    "planning",
+    "postgres",
+    "recording",
+    "roles",
+    "runtime",
+  ],
   roles: [
     ...[
       "admission",
@@ -31,6 +42,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   recording: ["election", "runtime"],
   web: ["election", "http"],
   client: ["election"],
+  planning: [],
   http: ["runtime"],
   ledger: ["election"],
   election: [],
