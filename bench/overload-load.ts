@@ -47,7 +47,7 @@ async function mint(tokens: number): Promise<TokenStock> {
 }
 
 const generatorOf = (ratePerSecond: number | null) =>
-  new LoadGenerator({ url, contest, options: 2, connections, ratePerSecond, evidence: "receipt" });
+  new LoadGenerator({ url, contest, options: 2, connections, ratePerSecond, evidence: "recorded" });
 
 function print(line: Line): void {
   console.log(JSON.stringify(line));

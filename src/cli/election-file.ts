@@ -17,10 +17,16 @@ const contest = z.strictObject({
   closesAt: time.optional(),
 });
 
+const buffering = z.strictObject({
+  partitions: z.int().min(1).optional(),
+  ledgers: z.array(z.string().min(1)).min(1).optional(),
+});
+
 const electionFile = z.strictObject({
   title: z.string().min(1),
   id: z.string().min(1).optional(),
   allowedOrigins: z.array(z.string().min(1)).optional(),
+  buffering: buffering.optional(),
   contests: z.array(contest).default([]),
 });
 
@@ -72,8 +78,12 @@ export function parseElectionFile(text: string): ElectionFile | { faults: Electi
     const faults = read.error.issues.flatMap((issue) => describeIssue(issue, placeIn));
     return { faults: faults.sort((a, b) => a.line - b.line || a.column - b.column) };
   }
-  const { contests, ...election } = read.data;
-  return { election: withoutUndefined(election), contests: contests.map(withoutUndefined) };
+  const { contests, buffering, ...others } = read.data;
+  const election = withoutUndefined(others);
+  return {
+    election: buffering === undefined ? election : { ...election, buffering: withoutUndefined(buffering) },
+    contests: contests.map(withoutUndefined),
+  };
 }
 
 type PlaceIn = (path: PropertyKey[], of?: "key") => { line: number; column: number };
@@ -82,7 +92,8 @@ function describeIssue(issue: z.core.$ZodIssue, placeIn: PlaceIn): ElectionFileF
   if (issue.code !== "unrecognized_keys") {
     return [{ ...placeIn(issue.path), text: `${placeOf(issue.path)}: ${issue.message}` }];
   }
-  const known = Object.keys((issue.path[0] === "contests" ? contest : electionFile).shape);
+  const shapes: Record<PropertyKey, z.ZodObject> = { contests: contest, buffering };
+  const known = Object.keys((shapes[issue.path[0] ?? ""] ?? electionFile).shape);
   return issue.keys.map((key) => {
     const path = [...issue.path, key];
     return {

@@ -2,8 +2,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { Administration } from "../client/administration.ts";
+import type { ElectionAnswer } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
 import type { ContestAnswer } from "../election/answers.ts";
+import { addBufferingOptions, type BufferingOptions, bufferingRequest } from "./buffering.ts";
 import { type ElectionFile, parseElectionFile } from "./election-file.ts";
 import { CommandFailed, EXIT_HELP, UsedWrongly } from "./failure.ts";
 import { addNeeded } from "./needed.ts";
@@ -33,27 +35,31 @@ export function electionCommand(): Command {
     .addCommand(resultsCommand());
 }
 
-type CreateOptions = CommonOptions & {
-  file?: string;
-  title?: string;
-  id?: string;
-  allowedOrigin?: string[];
-  contest?: string;
-  contestId?: string;
-  option?: string[];
-  allowBlank?: boolean;
-  resultsVisible?: "live" | "final";
-  opensAt?: string;
-  closesAt?: string;
-};
+type CreateOptions = CommonOptions &
+  BufferingOptions & {
+    file?: string;
+    title?: string;
+    id?: string;
+    allowedOrigin?: string[];
+    ledger?: string[];
+    contest?: string;
+    contestId?: string;
+    option?: string[];
+    allowBlank?: boolean;
+    resultsVisible?: "live" | "final";
+    opensAt?: string;
+    closesAt?: string;
+  };
 
 function createCommand(): Command {
-  return addCommonOptions(new Command("create"))
+  const command = addCommonOptions(new Command("create"))
     .description("create an election and its contests, from flags or from a file")
     .option("--file <file>", "an election and its contests as YAML or JSON")
     .option("--title <title>", "the election's title")
     .option("--id <id>", "the election's id; makes it safe to create again (default: drawn)")
-    .option("--allowed-origin <origin...>", "web origins whose pages may vote")
+    .option("--allowed-origin <origin...>", "web origins whose pages may vote");
+  return addBufferingOptions(command)
+    .option("--ledger <name...>", "the ledgers that record them (default: the server's further ones)")
     .option("--contest <title>", "the title of its contest")
     .option("--contest-id <id>", "the contest's id; makes it safe to create again (default: drawn)")
     .option("--option <title...>", "the contest's options")
@@ -70,9 +76,15 @@ Examples:
   urna election create --title "Song contest" --contest "Best song" --option Alma Brisa Cielo --id song --contest-id song-1
   urna election create --file election.yaml
 
+  urna election create --title Finals --id finals --buffered --partitions 64 --ledger east west
+
+--buffered is for more votes than one PostgreSQL primary records, and for taking them while it fails over: ballots go
+through Kafka, are answered 202 accepted, and are recorded a moment later. Partitions and ledgers are fixed by it.
+
 election.yaml (ids make it safe to run again):
   title: Song contest
   id: song
+  buffering: {partitions: 64, ledgers: [east, west]}    # left out: recorded directly
   contests:
     - title: Best song
       id: song-1
@@ -89,7 +101,7 @@ async function create(options: CreateOptions): Promise<void> {
   const answers: ContestAnswer[] = [];
   for (const contest of contests) answers.push(await urna.createContest(created.id, contest));
   if (options.json) return console.log(JSON.stringify({ election: created, contests: answers }));
-  console.log(`election ${created.id}: ${created.title}`);
+  console.log(describeElection(created));
   for (const contest of answers) console.log(describeContest(contest));
 }
 
@@ -103,6 +115,7 @@ function described({ file, ...options }: CreateOptions): ElectionFile {
 /** Goes through the file's check, so that both ways in have one set of rules. */
 function fromFlags(options: CreateOptions): ElectionFile {
   const { title, id, allowedOrigin, contest, contestId, option, ...rest } = options;
+  const buffering = bufferingRequest(rest, rest.ledger);
   if (title === undefined) throw new UsedWrongly("say --title for the election, or --file election.yaml");
   const { allowBlank, resultsVisible, opensAt, closesAt } = rest;
   const contestFlags = { id: contestId, options: option, allowBlank, resultsVisible, opensAt, closesAt };
@@ -113,7 +126,8 @@ function fromFlags(options: CreateOptions): ElectionFile {
     throw new UsedWrongly("say --option, with the titles of what can be voted for");
   }
   const contests = contest === undefined ? undefined : [{ title: contest, ...contestFlags }];
-  const parsed = parseElectionFile(JSON.stringify({ title, id, allowedOrigins: allowedOrigin, contests }));
+  const election = { title, id, allowedOrigins: allowedOrigin, buffering, contests };
+  const parsed = parseElectionFile(JSON.stringify(election));
   if (!("faults" in parsed)) return parsed;
   throw new UsedWrongly(
     `the flags do not make an election: ${parsed.faults.map(({ text }) => text).join("; ")}`,
@@ -224,6 +238,13 @@ function addCommonOptions(command: Command): Command {
 
 function showContest(contest: ContestAnswer, { json }: CommonOptions): void {
   console.log(json ? JSON.stringify(contest) : describeContest(contest));
+}
+
+function describeElection({ id, title, buffering }: ElectionAnswer): string {
+  const words = `election ${id}: ${title}`;
+  if (buffering === null) return words;
+  const { partitions, ledgers } = buffering;
+  return `${words} (buffered: ${partitions} partitions; recorded in ${ledgers.join(", ")})`;
 }
 
 function describeContest(contest: ContestAnswer): string {

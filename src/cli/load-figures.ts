@@ -8,8 +8,16 @@ const PERCENTILES = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 } as const;
 
 export type LatencyFigures = Record<keyof typeof PERCENTILES | "max", number>;
 
+export type RecordingFigures = {
+  /** By the turnout, while the clock ran; null when it could not be read twice. */
+  recordedPerSecond: number | null;
+  /** Ballots accepted and not yet in the turnout when the last answer had come, and how long that took to change. */
+  lagBallots: number | null;
+  drainSeconds: number | null;
+};
+
 export type LoadFigures = {
-  /** Distinct durable ballots a second of the clock. */
+  /** Distinct durable ballots, recorded or accepted, a second of the clock. */
   votesPerSecond: number;
   seconds: number;
   /** Distinct durable ballots, those before and after the clock ran among them. */
@@ -20,6 +28,8 @@ export type LoadFigures = {
   notSent: number;
   /** Null when it could not be read. */
   turnoutGrowth: number | null;
+  /** How those that were accepted came to be recorded; null where ballots are recorded directly. */
+  recording: RecordingFigures | null;
   /** By status and code, while measuring. */
   answers: Record<string, number>;
   /** Of ballots that were recorded. */
@@ -30,12 +40,19 @@ export type LoadFigures = {
   fault: string | null;
 };
 
+/** Distinct durable ballots, whenever they were answered. */
+export function durableIn({ warmUp, measured }: LoadMeasurement): number {
+  return warmUp.durable + warmUp.durableLate + measured.durable + measured.durableLate;
+}
+
 export function loadFigures(
-  { warmUp, measured }: LoadMeasurement,
+  load: LoadMeasurement,
   turnoutGrowth: number | null,
+  recording: RecordingFigures | null = null,
 ): LoadFigures {
+  const { warmUp, measured } = load;
   const sum = (of: (measurement: Measurement) => number) => of(warmUp) + of(measured);
-  const durable = sum((measurement) => measurement.durable + measurement.durableLate);
+  const durable = durableIn(load);
   const unknown = sum((measurement) => measurement.unknown);
   const notSent = sum((measurement) => measurement.notSent);
   const unproved = sum((measurement) => measurement.unproved);
@@ -46,6 +63,7 @@ export function loadFigures(
     unknown,
     notSent,
     turnoutGrowth,
+    recording,
     answers: Object.fromEntries(measured.answers),
     latencyMs: latencyFigures(measured.latency),
     refusalLatencyMs: measured.refusalLatency.count === 0 ? null : latencyFigures(measured.refusalLatency),
@@ -75,11 +93,11 @@ function faultOf(counted: Counted): string | null {
   const { durable, unknown, notSent, unproved } = counted;
   const faults = [
     unproved > 0 &&
-      `${thousands(unproved)} answers of 201 name no place in the ledger, or one that another receipt names`,
+      `${thousands(unproved)} receipts name no place in the ledger or the log, or one that another receipt names`,
     turnoutFault(counted),
     unknown > 0 && `ballots of unknown outcome: ${thousands(unknown)}`,
     notSent > 0 && `ballots that could not be sent, because connections failed: ${thousands(notSent)}`,
-    durable === 0 && `no ballot was recorded${answersInWords(counted.answers)}`,
+    durable === 0 && `no ballot was recorded or accepted${answersInWords(counted.answers)}`,
   ].filter((fault) => typeof fault === "string");
   return faults.length === 0 ? null : faults.join("; ");
 }
@@ -102,8 +120,10 @@ function turnoutFault({ durable, unknown, turnoutGrowth }: Counted): string | fa
 export function renderFigures(contest: string, figures: LoadFigures): string {
   const answers = Object.entries(figures.answers).map(([answer, count]) => `${answer}: ${thousands(count)}`);
   const growth = figures.turnoutGrowth === null ? "not known" : `grew by ${thousands(figures.turnoutGrowth)}`;
+  const durable = figures.recording === null ? "durable" : "accepted";
   return [
-    `${thousands(figures.votesPerSecond)} votes/s durable, over ${figures.seconds} s`,
+    `${thousands(figures.votesPerSecond)} votes/s ${durable}, over ${figures.seconds} s`,
+    ...(figures.recording === null ? [] : [`recording   ${renderRecording(figures.recording)}`]),
     `latency ms  ${renderLatency(figures.latencyMs)}`,
     ...(figures.refusalLatencyMs === null ? [] : [`refused ms  ${renderLatency(figures.refusalLatencyMs)}`]),
     `answers     ${answers.join("  ")}`,
@@ -112,13 +132,19 @@ export function renderFigures(contest: string, figures: LoadFigures): string {
   ].join("\n");
 }
 
+function renderRecording({ recordedPerSecond, lagBallots, drainSeconds }: RecordingFigures): string {
+  const rate = recordedPerSecond === null ? "not known" : `${thousands(recordedPerSecond)}/s meanwhile`;
+  if (lagBallots === null || drainSeconds === null) return `${rate}; not all was seen recorded`;
+  return `${rate}; ${thousands(lagBallots)} behind at the end, drained in ${drainSeconds} s`;
+}
+
 function renderLatency({ p50, p90, p99, p999, max }: LatencyFigures): string {
   return `p50 ${p50}  p90 ${p90}  p99 ${p99}  p99.9 ${p999}  max ${max}`;
 }
 
 export function renderSecond(second: number, votes: number, measured: Measurement): string {
   const others = [...measured.answers]
-    .filter(([answer]) => answer !== "201")
+    .filter(([answer]) => answer !== "201" && answer !== "202")
     .map(([answer, count]) => `  ${answer}: ${thousands(count)}`);
   return `${String(second).padStart(4)} s ${thousands(votes).padStart(9)} votes/s${others.join("")}`;
 }

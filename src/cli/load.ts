@@ -1,41 +1,40 @@
 /** `urna load`: generates load, and counts only ballots that are distinct and durable. */
 import { randomBytes } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import { Command, Option } from "commander";
-import { Administration, CallFailed, type Target } from "../client/administration.ts";
+import { Administration } from "../client/administration.ts";
+import type { BufferingRequest } from "../client/contract.ts";
 import { LoadGenerator, type Measurement } from "../client/load-generator.ts";
-import { type LoadMeasurement, measureLoad } from "../client/load-measurement.ts";
+import { measureLoad } from "../client/load-measurement.ts";
 import { Patience } from "../client/patience.ts";
 import { TokenStock } from "../client/token-stock.ts";
 import type { ContestAnswer } from "../election/answers.ts";
 import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
 import { wholeNumber } from "../runtime/options.ts";
-import { CommandFailed } from "./failure.ts";
-import { type LoadFigures, loadFigures, renderFigures, renderSecond } from "./load-figures.ts";
+import { addBufferingOptions, type BufferingOptions, bufferingRequest } from "./buffering.ts";
+import { CommandFailed, UsedWrongly } from "./failure.ts";
+import { durableIn, type LoadFigures, loadFigures, renderFigures, renderSecond } from "./load-figures.ts";
 import { Progress } from "./progress.ts";
 import { addTargetOptions, REACH_TIMEOUT_MS, resolveTarget, type TargetOptions } from "./target.ts";
+import { TurnoutWatch } from "./turnout-watch.ts";
 
 const OPTIONS = ["Alma", "Brisa", "Cielo", "Duna", "Estela"];
 const OPTIONS_MAX = 9;
 const MINT_GIVE_UP_AFTER_MS = 30_000;
-/** Results follow the ledger within half a second; on a machine under load it may take much longer. */
-const RESULTS_DELAY_MS = 500;
-const TURNOUT_WAIT_MS = 15_000;
-const TURNOUT_GIVE_UP_AFTER_MS = 5_000;
-const TURNOUT_POLL_MS = 100;
 
-type LoadOptions = TargetOptions & {
-  contest?: string;
-  connections: number;
-  seconds: number;
-  rate?: number;
-  json?: boolean;
-};
+type LoadOptions = TargetOptions &
+  BufferingOptions & {
+    contest?: string;
+    connections: number;
+    seconds: number;
+    rate?: number;
+    json?: boolean;
+  };
 
 export function loadCommand(): Command {
-  return addTargetOptions(new Command("load"))
+  const command = addTargetOptions(new Command("load"))
     .description("cast ballots of distinct voters as fast as they are answered, and measure")
-    .option("--contest <id>", "cast in this open contest (default: one is created)")
+    .option("--contest <id>", "cast in this open contest (default: one is created)");
+  return addBufferingOptions(command)
     .addOption(
       new Option("--connections <number>", "connections to cast on")
         .env("URNA_CONNECTIONS")
@@ -66,30 +65,41 @@ Voter tokens are minted before the clock starts, or while it stands still. A bal
 its receipt names a place in the ledger that no other receipt names. At the end the contest's turnout must have grown
 by exactly the ballots counted; nobody else may vote in it meanwhile.
 
+In a buffered contest a ballot counts when its answer is 202 and its receipt names a place in the log that no other
+receipt names. At the end the turnout is waited for for as long as it grows; how far it is behind is printed.
+
 Exit status: 0 measured, 1 failed, or ballots could not be sent, are of unknown outcome, or do not add up, 2 used wrongly.
 
 Examples:
   urna load
-  urna load --connections 1000 --seconds 60 --rate 5000 --json`;
+  urna load --connections 1000 --seconds 60 --rate 5000 --json
+  urna load --buffered --partitions 8`;
 
 async function load(options: LoadOptions): Promise<void> {
+  const buffering = bufferingRequest(options);
+  if (buffering !== undefined && options.contest !== undefined) {
+    throw new UsedWrongly("say --buffered for a contest that is created, and not with --contest");
+  }
   const target = resolveTarget(options);
   const urna = new Administration(target, new Patience(MINT_GIVE_UP_AFTER_MS));
   await urna.reach(REACH_TIMEOUT_MS);
   const run = randomBytes(6).toString("hex");
   const contest =
-    options.contest === undefined ? await createContest(urna, run) : await openContest(urna, options.contest);
-  const turnoutBefore = (await urna.results(contest.id)).turnout;
+    options.contest === undefined
+      ? await createContest(urna, run, buffering)
+      : await openContest(urna, options.contest);
+  const turnout = await TurnoutWatch.start(target, contest);
   const generator = new LoadGenerator({
     url: target.url,
     contest: contest.id,
     options: Math.min(contest.options.length, OPTIONS_MAX),
     connections: options.connections,
     ratePerSecond: options.rate ?? null,
-    evidence: "receipt",
+    evidence: contest.buffered ? "accepted" : "recorded",
   });
   let minted = 0;
   const mint = async (tokens: number) => {
+    turnout.stopClock();
     const stock = await mintStock(urna, contest.election, tokens, (voter) => `load-${run}-${minted + voter}`);
     minted += tokens;
     return stock;
@@ -99,12 +109,11 @@ async function load(options: LoadOptions): Promise<void> {
     options.seconds * 1000,
     options.rate ?? null,
     mint,
-    secondPrinter(),
+    secondPrinter(turnout),
   );
   generator.close();
-  const turnout = await settledTurnout(target, contest.id, turnoutBefore, load);
-  const growth = turnout === null ? null : turnout - turnoutBefore;
-  conclude(options, contest, loadFigures(load, growth));
+  const { growth, recording } = await turnout.settle(durableIn(load));
+  conclude(options, contest, loadFigures(load, growth, recording));
 }
 
 async function openContest(urna: Administration, id: string): Promise<ContestAnswer> {
@@ -115,8 +124,13 @@ async function openContest(urna: Administration, id: string): Promise<ContestAns
   );
 }
 
-async function createContest(urna: Administration, run: string): Promise<ContestAnswer> {
-  const election = await urna.createElection({ id: `load-${run}`, title: `Load ${run}` });
+async function createContest(
+  urna: Administration,
+  run: string,
+  buffering: BufferingRequest | undefined,
+): Promise<ContestAnswer> {
+  const asked = { id: `load-${run}`, title: `Load ${run}` };
+  const election = await urna.createElection(buffering === undefined ? asked : { ...asked, buffering });
   const contest = await urna.createContest(election.id, {
     id: `load-${run}`,
     title: `Load ${run}`,
@@ -147,38 +161,14 @@ async function mintStock(
 }
 
 /** A line a second: what became durable in it. */
-function secondPrinter(): (measured: Measurement) => void {
+function secondPrinter(turnout: TurnoutWatch): (measured: Measurement) => void {
   let second = 0;
   let before = 0;
   return (measured) => {
-    console.error(renderSecond(++second, measured.durable - before, measured));
+    console.error(renderSecond(++second, measured.durable - before, measured) + turnout.words());
     before = measured.durable;
+    turnout.sample();
   };
-}
-
-/**
- * The turnout once it has caught up with the ballots counted and had time to go beyond them, or the last one seen. Null
- * when the server does not tell it any more: the figures are shown all the same.
- */
-async function settledTurnout(
-  target: Target,
-  contest: string,
-  before: number,
-  { warmUp, measured }: LoadMeasurement,
-): Promise<number | null> {
-  const urna = new Administration(target, new Patience(TURNOUT_GIVE_UP_AFTER_MS));
-  const durable = warmUp.durable + warmUp.durableLate + measured.durable + measured.durableLate;
-  const giveUpAtMs = performance.now() + TURNOUT_WAIT_MS;
-  try {
-    while ((await urna.results(contest)).turnout < before + durable && performance.now() < giveUpAtMs) {
-      await pause(TURNOUT_POLL_MS);
-    }
-    await pause(RESULTS_DELAY_MS);
-    return (await urna.results(contest)).turnout;
-  } catch (error) {
-    if (!(error instanceof CallFailed)) throw error;
-    return null;
-  }
 }
 
 function conclude(options: LoadOptions, contest: ContestAnswer, figures: LoadFigures): void {

@@ -8,6 +8,7 @@ import { electionCommand } from "./election.ts";
 import { EXIT_FAILED, EXIT_USED_WRONGLY, failureText, UsedWrongly } from "./failure.ts";
 import { keysCommand } from "./keys.ts";
 import { loadCommand } from "./load.ts";
+import { planCommand } from "./plan.ts";
 import { recountCommand } from "./recount.ts";
 import { replayCommand } from "./replay.ts";
 import { roleCommands } from "./roles.ts";
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     .addCommand(keysCommand())
     .addCommand(replayCommand())
     .addCommand(loadCommand())
+    .addCommand(planCommand())
     .addCommand(recountCommand())
     .addCommand(doctorCommand());
   for (const command of roleCommands()) program.addCommand(command);

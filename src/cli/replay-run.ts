@@ -1,18 +1,23 @@
-/** Runs a replay: mints tokens a chunk ahead, casts on many connections, counts what the answers were. */
+/** Runs a replay: mints tokens a chunk ahead, casts on many connections, counts the answers, follows what was accepted. */
+import { randomBytes } from "node:crypto";
 import type { Administration } from "../client/administration.ts";
 import { BallotCaster, type CastAnswer } from "../client/cast.ts";
 import type { Patience } from "../client/patience.ts";
 import type { MalformedRecord, VoteRecord } from "./cast-vote-records.ts";
 import type { BallotReader, RecordedChoice } from "./replay-ballots.ts";
+import { type AcceptedBallot, followAccepted } from "./replay-fates.ts";
 import type { Journal } from "./replay-journal.ts";
 
 const CHUNK_BALLOTS = 5_000;
+const NONCE_BYTES = 16;
 
 export type ReplayPlan = {
   url: string;
   urna: Administration;
   election: string;
   contest: string;
+  /** Whether the contest's ballots are accepted first. */
+  buffered: boolean;
   records: AsyncIterable<(VoteRecord | MalformedRecord)[]>;
   ballots: BallotReader;
   connections: number;
@@ -23,11 +28,14 @@ export type ReplayPlan = {
   /** A row that is not as it should be, in words. */
   report: (row: number, words: string) => void;
   progress: (ballotsAnswered: number) => void;
+  /** Told again and again while accepted ballots are followed. */
+  following: (told: number, accepted: number) => void;
 };
 
 export type ReplayCounts = {
   recordedNow: number;
   recordedBefore: number;
+  acceptedNow: number;
   alreadyVoted: number;
   /** By code, `already_voted` not among them. */
   refused: Record<string, number>;
@@ -38,22 +46,34 @@ export type ReplayCounts = {
   unresolved: number;
   /** Ballots whose answer is not the journal's. */
   differing: number;
+  /** Of the ballots accepted: what has become of them in the end. */
+  recorded: number;
+  duplicate: number;
+  rejected: number;
+  /** Of those: rejected though the record is in order. */
+  unexpectedlyRejected: number;
+  unknownReceipts: number;
+  /** It was not known when the replay ended. */
+  unsettled: number;
 };
 
-type ReadyBallot = RecordedChoice & { token: string };
+type ReadyBallot = RecordedChoice & { token: string; nonce?: string };
 
-/** Ends when every ballot has its answer, the patience is exhausted, or it is stopped: `unresolved` tells. */
-export async function runReplay(plan: ReplayPlan): Promise<ReplayCounts> {
-  const counts: ReplayCounts = {
-    recordedNow: 0,
-    recordedBefore: 0,
-    alreadyVoted: 0,
-    refused: {},
-    unexpectedlyRefused: 0,
-    malformed: 0,
-    unresolved: 0,
-    differing: 0,
+function noCounts(): ReplayCounts {
+  return {
+    ...{ recordedNow: 0, recordedBefore: 0, acceptedNow: 0, alreadyVoted: 0, refused: {} },
+    ...{ unexpectedlyRefused: 0, malformed: 0, unresolved: 0, differing: 0 },
+    ...{ recorded: 0, duplicate: 0, rejected: 0, unexpectedlyRejected: 0, unknownReceipts: 0, unsettled: 0 },
   };
+}
+
+/**
+ * Ends when every ballot has its answer and what was accepted its fate, when the patience is exhausted, or when it is
+ * stopped: `unresolved` and `unsettled` tell.
+ */
+export async function runReplay(plan: ReplayPlan): Promise<ReplayCounts> {
+  const counts = noCounts();
+  const accepted: AcceptedBallot[] = [];
   const supply = new Supply(readyBallots(plan, counts));
   let answered = 0;
   const castUntilDone = async () => {
@@ -64,6 +84,7 @@ export async function runReplay(plan: ReplayPlan): Promise<ReplayCounts> {
         if (ballot === null) break;
         const answer = await caster.cast({ contest: plan.contest, ...ballot });
         countAnswer(plan, counts, ballot, answer);
+        if (answer.kind === "accepted") accepted.push({ ...ballot, receipt: answer.receipt });
         plan.progress(++answered);
       }
     } finally {
@@ -73,6 +94,7 @@ export async function runReplay(plan: ReplayPlan): Promise<ReplayCounts> {
   // A failure is thrown only when no connection is casting any more.
   const ends = await Promise.allSettled(Array.from({ length: plan.connections }, castUntilDone));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
+  await followAccepted(plan, counts, accepted);
   return counts;
 }
 
@@ -81,6 +103,9 @@ function countAnswer(plan: ReplayPlan, counts: ReplayCounts, ballot: ReadyBallot
     case "recorded":
       if (answer.status === 201) counts.recordedNow++;
       else counts.recordedBefore++;
+      break;
+    case "accepted":
+      counts.acceptedNow++;
       break;
     case "refused":
       if (answer.code === "already_voted") counts.alreadyVoted++;
@@ -122,7 +147,17 @@ async function* readyBallots(plan: ReplayPlan, counts: ReplayCounts): AsyncGener
 async function mint(plan: ReplayPlan, chunk: RecordedChoice[]): Promise<ReadyBallot[]> {
   const voters = chunk.map(({ voter }) => voter);
   const tokens = await plan.urna.mintVoterTokens(plan.election, voters);
-  return chunk.map((ballot, i) => ({ ...ballot, token: tokens[i]! }));
+  return chunk.map((ballot, i) => ({ ...ballot, token: tokens[i]!, ...nonceOf(plan, ballot) }));
+}
+
+/**
+ * What is accepted twice must be the same ballot twice, or the second one were another ballot of its voter: so the nonce
+ * is this client's, and the journal's where that has one. A ballot that is recorded at once is the same when its
+ * selections are, and without a nonce it is found also by who has no journal.
+ */
+function nonceOf(plan: ReplayPlan, { voter }: RecordedChoice): { nonce?: string } {
+  if (!plan.buffered) return {};
+  return { nonce: plan.journal?.nonceOf(voter) ?? randomBytes(NONCE_BYTES).toString("base64url") };
 }
 
 /** Hands ballots to many takers while the next chunk is being made: at most two chunks are held. */

@@ -1,36 +1,38 @@
 /** `urna replay`: casts the cast vote records of a real election over HTTP. */
 import { Command, Option } from "commander";
 import { Administration, CallFailed } from "../client/administration.ts";
-import type { ContestRequest } from "../client/contract.ts";
+import type { BufferingRequest, ContestRequest } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
 import type { ContestAnswer } from "../election/answers.ts";
 import { wholeNumber } from "../runtime/options.ts";
+import { addBufferingOptions, type BufferingOptions, bufferingRequest } from "./buffering.ts";
 import { type RecordColumns, readVoteRecords } from "./cast-vote-records.ts";
-import { CommandFailed } from "./failure.ts";
-import { Progress, thousands } from "./progress.ts";
+import { CommandFailed, UsedWrongly } from "./failure.ts";
+import { Progress } from "./progress.ts";
 import { BallotReader, namesOf, OVERVOTE, UNDERVOTE } from "./replay-ballots.ts";
 import { Journal } from "./replay-journal.ts";
-import { type ReplayCounts, runReplay } from "./replay-run.ts";
+import { runReplay } from "./replay-run.ts";
+import { concludeReplay, INTERRUPTED_EXIT_CODE } from "./replay-summary.ts";
 import { addTargetOptions, REACH_TIMEOUT_MS, resolveTarget, type TargetOptions } from "./target.ts";
 
-const INTERRUPTED_EXIT_CODE = 130;
-
-type ReplayOptions = TargetOptions & {
-  contest?: string;
-  voter: string;
-  choice: string;
-  connections: number;
-  giveUpAfter: number;
-  journal?: string;
-  allowMalformed?: boolean;
-  json?: boolean;
-};
+type ReplayOptions = TargetOptions &
+  BufferingOptions & {
+    contest?: string;
+    voter: string;
+    choice: string;
+    connections: number;
+    giveUpAfter: number;
+    journal?: string;
+    allowMalformed?: boolean;
+    json?: boolean;
+  };
 
 export function replayCommand(): Command {
-  return addTargetOptions(new Command("replay"))
+  const command = addTargetOptions(new Command("replay"))
     .description("cast the first choices of a file of cast vote records, one ballot a record")
     .argument("<file>", "CSV with a header, one record a line; gzipped when named .gz")
-    .option("--contest <id>", "cast in this contest (default: one is created from the file)")
+    .option("--contest <id>", "cast in this contest (default: one is created from the file)");
+  return addBufferingOptions(command)
     .option("--voter <column>", "the column that names the voter", "ballot")
     .option("--choice <column>", "the column with the choice", "rank1")
     .addOption(
@@ -40,7 +42,7 @@ export function replayCommand(): Command {
         .argParser(wholeNumber(1, 4096)),
     )
     .addOption(
-      new Option("--give-up-after <seconds>", "end when no ballot had a final answer for so long")
+      new Option("--give-up-after <seconds>", "end when nothing was told of any ballot for so long")
         .env("URNA_GIVE_UP_AFTER")
         .default(60)
         .argParser(wholeNumber(1, 86_400)),
@@ -57,13 +59,22 @@ A choice "${UNDERVOTE}" is cast as a blank ballot, "${OVERVOTE}" as two selectio
 file again is safe: what was recorded before is answered with its first receipt. A replay that was interrupted
 goes on where it ended when it is run again.
 
-Exit status: 0 every ballot has its answer, 1 failed, a row is malformed, or a valid ballot is refused, 2 used wrongly, ${INTERRUPTED_EXIT_CODE} interrupted.
+Ballots of a buffered contest are accepted first. When all are cast, each is asked after until it is recorded or what
+else has become of it is known. Cast again it is accepted again, at another place, and counts once: as the same ballot
+with --journal, which keeps its nonce, and otherwise as a duplicate.
+
+Exit status: 0 every ballot has its answer, 1 failed, a row is malformed, a valid ballot is refused or rejected, or an accepted one is not known, 2 used wrongly, ${INTERRUPTED_EXIT_CODE} interrupted.
 
 Examples:
   urna replay examples/minneapolis-2013-mayor/ballots.csv.gz
+  urna replay examples/minneapolis-2013-mayor/ballots.csv.gz --buffered --partitions 8 --journal answers.ndjson
   urna replay records.csv --contest mayor --voter id --choice first --journal answers.ndjson`;
 
 async function replay(file: string, options: ReplayOptions): Promise<void> {
+  const buffering = bufferingRequest(options);
+  if (buffering !== undefined && options.contest !== undefined) {
+    throw new UsedWrongly("say --buffered for a contest that is created, and not with --contest");
+  }
   const stop = stopOnSignal();
   const patience = new Patience(options.giveUpAfter * 1000, stop);
   const target = resolveTarget(options);
@@ -74,17 +85,19 @@ async function replay(file: string, options: ReplayOptions): Promise<void> {
   await urna.reach(REACH_TIMEOUT_MS);
   const contest =
     options.contest === undefined
-      ? await createContest(urna, file, titles)
+      ? await createContest(urna, file, titles, buffering)
       : await urna.contest(options.contest);
-  const progress = new Progress("casting", records, "ballots");
+  let progress = new Progress("casting", records, "ballots");
   const startedAtMs = performance.now();
-  let answered = 0;
+  let [answered, told] = [0, 0];
+  let castAtMs: number | null = null;
   try {
     const counts = await runReplay({
       url: target.url,
       urna,
       election: contest.election,
       contest: contest.id,
+      buffered: contest.buffered,
       records: readVoteRecords(file, columns),
       ballots: new BallotReader(namesOf(file).voterPrefix, contest.options),
       connections: options.connections,
@@ -96,9 +109,23 @@ async function replay(file: string, options: ReplayOptions): Promise<void> {
         answered = ballotsAnswered;
         progress.update(ballotsAnswered);
       },
+      following: (ballotsTold, accepted) => {
+        if (castAtMs === null) {
+          progress.finish(answered);
+          progress = new Progress("following", accepted, "accepted ballots");
+          castAtMs = performance.now();
+        }
+        told = ballotsTold;
+        progress.update(told);
+      },
     });
-    progress.finish(answered);
-    conclude(counts, { options, contest, answered, seconds: (performance.now() - startedAtMs) / 1000, stop });
+    progress.finish(castAtMs === null ? answered : told);
+    const endedAtMs = performance.now();
+    concludeReplay(counts, {
+      ...{ options, contest: contest.id, answered, stop },
+      seconds: ((castAtMs ?? endedAtMs) - startedAtMs) / 1000,
+      followSeconds: castAtMs === null ? null : (endedAtMs - castAtMs) / 1000,
+    });
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     throw new CommandFailed(`${error.message} Running the replay again resumes it.`);
@@ -137,9 +164,23 @@ async function surveyFile(
 }
 
 /** The same election and contest at every run, opened unless it has been opened before. */
-async function createContest(urna: Administration, file: string, titles: string[]): Promise<ContestAnswer> {
+async function createContest(
+  urna: Administration,
+  file: string,
+  titles: string[],
+  buffering: BufferingRequest | undefined,
+): Promise<ContestAnswer> {
   const names = namesOf(file);
-  const election = await urna.createElection({ id: names.election, title: `Replay of ${names.election}` });
+  const asked = { id: names.election, title: `Replay of ${names.election}` };
+  const election = await urna
+    .createElection(buffering === undefined ? asked : { ...asked, buffering })
+    .catch((error) => {
+      if (!(error instanceof CallFailed && error.code === "id_taken")) throw error;
+      throw new CommandFailed(
+        `election ${names.election} exists otherwise than asked for, and how it is buffered can't be changed: ` +
+          `say --buffered and --partitions as it was created, or --contest ${names.contest} to cast in it`,
+      );
+    });
   const request: ContestRequest = {
     id: names.contest,
     title: `Replay of ${names.contest}`,
@@ -155,55 +196,4 @@ async function createContest(urna: Administration, file: string, titles: string[
     );
   });
   return contest.state === "draft" || contest.state === "scheduled" ? urna.open(contest.id) : contest;
-}
-
-type Run = {
-  options: ReplayOptions;
-  contest: ContestAnswer;
-  answered: number;
-  seconds: number;
-  stop: AbortSignal;
-};
-
-/** Prints the summary and sets the exit status. */
-function conclude(counts: ReplayCounts, run: Run): void {
-  const { options, contest, answered, seconds, stop } = run;
-  const ballotsPerSecond = Math.round(answered / seconds);
-  if (options.json) {
-    const rounded = Number(seconds.toFixed(3));
-    console.log(JSON.stringify({ contest: contest.id, ...counts, seconds: rounded, ballotsPerSecond }));
-  } else {
-    console.log(summaryLines(counts).join("\n"));
-    console.log(
-      `${thousands(answered)} ballots in ${seconds.toFixed(1)} s: ${thousands(ballotsPerSecond)}/s`,
-    );
-    console.log(`contest ${contest.id}: see "urna election results ${contest.id}"`);
-  }
-  const unfinished = stop.aborted || counts.unresolved > 0;
-  if (unfinished) {
-    const why = stop.aborted ? "stopped" : `no final answer for ${options.giveUpAfter} s`;
-    console.error(`urna: ${why}; running the replay again resumes it`);
-  }
-  const malformed = counts.malformed > 0 && !options.allowMalformed;
-  if (unfinished || malformed || counts.unexpectedlyRefused > 0 || counts.differing > 0) process.exitCode = 1;
-  if (stop.aborted) process.exitCode = INTERRUPTED_EXIT_CODE;
-}
-
-/** What there is none of is left out, except of the ballots recorded. */
-function summaryLines(counts: ReplayCounts): string[] {
-  const rows: [string, number][] = [
-    ["recorded now", counts.recordedNow],
-    ["recorded before", counts.recordedBefore],
-    ["already voted", counts.alreadyVoted],
-    ...Object.entries(counts.refused).map(([code, ballots]): [string, number] => [
-      `refused: ${code}`,
-      ballots,
-    ]),
-    ["malformed rows", counts.malformed],
-    ["without a final answer", counts.unresolved],
-    ["differing from the journal", counts.differing],
-  ];
-  return rows
-    .filter(([words, number]) => number > 0 || words.startsWith("recorded"))
-    .map(([words, number]) => `${words.padEnd(26)} ${thousands(number).padStart(12)}`);
 }

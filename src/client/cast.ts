@@ -1,7 +1,8 @@
 /** Casts ballots, one at a time on one connection, and repeats each until its answer is final. */
-import type { Receipt } from "../election/receipt.ts";
+import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
 import { type BallotToCast, ballotRequest } from "./ballot-request.ts";
-import { Connection, type ExchangeFailure, originOf } from "./connection.ts";
+import { type ExchangeFailure, originOf } from "./connection.ts";
+import { Exchange } from "./exchange.ts";
 import type { Patience } from "./patience.ts";
 import { parseProblem, parseRetryAfterMs } from "./problem.ts";
 import type { ResponseReader } from "./response-reader.ts";
@@ -10,6 +11,8 @@ import type { ResponseReader } from "./response-reader.ts";
 export type CastAnswer =
   /** On the ledger: 201 now, 200 before. */
   | { kind: "recorded"; status: 200 | 201; receipt: Receipt }
+  /** On its way to a ledger, 202: what becomes of it, the receipt's verification tells. */
+  | { kind: "accepted"; status: 202; receipt: AcceptedReceipt }
   | { kind: "refused"; status: number; code: string; detail: string }
   /** Given up. With `outcomeUnknown` it may count, or come to count; casting it again is safe. */
   | { kind: "unresolved"; outcomeUnknown: boolean; reason: string };
@@ -22,18 +25,14 @@ export type Attempt =
 /** Not for concurrent use: one ballot at a time. */
 export class BallotCaster {
   private readonly origin;
-  private readonly connection: Connection;
-  private settle: (attempt: Attempt) => void = () => {};
+  private readonly exchange: Exchange;
 
   constructor(
     url: string,
     private readonly patience: Patience,
   ) {
     this.origin = originOf(url);
-    this.connection = new Connection(this.origin, {
-      answered: (response) => this.settle(readAttempt(response)),
-      failed: (failure) => this.settle(failedAttempt(failure)),
-    });
+    this.exchange = new Exchange(this.origin);
   }
 
   /** Repeats the same selections and nonce while the answer is not final and the patience lasts. */
@@ -54,14 +53,12 @@ export class BallotCaster {
   }
 
   close(): void {
-    this.connection.close();
+    this.exchange.close();
   }
 
-  private send(request: Buffer): Promise<Attempt> {
-    return new Promise((resolve) => {
-      this.settle = resolve;
-      this.connection.send(request);
-    });
+  private async send(request: Buffer): Promise<Attempt> {
+    const exchanged = await this.exchange.send(request);
+    return "response" in exchanged ? readAttempt(exchanged.response) : failedAttempt(exchanged.failure);
   }
 }
 
@@ -86,7 +83,8 @@ function failedAttempt({ sent, reason }: ExchangeFailure): Attempt {
 export function readAttempt(response: Pick<ResponseReader, "status" | "body" | "retryAfter">): Attempt {
   const { status } = response;
   const body = response.body.toString();
-  if (status === 200 || status === 201) return readReceipt(status, body);
+  if (status === 200 || status === 201) return readRecorded(status, body);
+  if (status === 202) return readAccepted(body);
   const problem = parseProblem(body);
   const code = problem?.code ?? `http_${status}`;
   if (status === 429 || status === 408 || status >= 500) {
@@ -101,12 +99,32 @@ export function readAttempt(response: Pick<ResponseReader, "status" | "body" | "
   return { kind: "final", answer: { kind: "refused", status, code, detail: problem?.detail ?? "" } };
 }
 
-function readReceipt(status: 200 | 201, body: string): Attempt {
+function readRecorded(status: 200 | 201, body: string): Attempt {
+  const receipt = receiptIn<Receipt>(body);
+  if (receipt === null) return withoutReceipt(status);
+  return { kind: "final", answer: { kind: "recorded", status, receipt } };
+}
+
+/** One without its place can't be followed, and so is no answer. */
+function readAccepted(body: string): Attempt {
+  const receipt = receiptIn<AcceptedReceipt>(body);
+  const hasPlace = receipt !== null && isPlace(receipt.partition) && isPlace(receipt.offset);
+  if (!hasPlace) return withoutReceipt(202);
+  return { kind: "final", answer: { kind: "accepted", status: 202, receipt } };
+}
+
+function receiptIn<AnyReceipt>(body: string): AnyReceipt | null {
   try {
-    const { receipt } = JSON.parse(body) as { receipt?: Receipt };
-    if (receipt !== undefined) return { kind: "final", answer: { kind: "recorded", status, receipt } };
+    return (JSON.parse(body) as { receipt?: AnyReceipt }).receipt ?? null;
   } catch {
-    // The same as an answer without a receipt.
+    return null;
   }
+}
+
+function withoutReceipt(status: number): Attempt {
   return { kind: "retry", outcomeUnknown: true, retryAfterMs: null, reason: `${status} without a receipt` };
+}
+
+function isPlace(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

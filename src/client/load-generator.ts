@@ -15,17 +15,20 @@ export type LoadPlan = {
   connections: number;
   /** Ballots a second whatever the answers do, or null: each connection casts when it has its answer. */
   ratePerSecond: number | null;
-  /** What counts: a 201 with a place in the ledger that no other receipt names, or, for peers without a ledger, any 201. */
-  evidence: "receipt" | "status";
+  /**
+   * What counts: a 201 with a place in the ledger that no other receipt names; of a buffered contest a 202 with a place in
+   * the log that no other one names; or, for peers without a ledger, any 201.
+   */
+  evidence: "recorded" | "accepted" | "status";
 };
 
 /** What was seen while the clock ran. */
 export class Measurement {
   clockMs = 0;
-  /** Distinct durable ballots answered while the clock ran, and after it had stopped. */
+  /** Distinct durable ballots, recorded or accepted, answered while the clock ran, and after it had stopped. */
   durable = 0;
   durableLate = 0;
-  /** 201 answers that name a place in the ledger that another one names, or none. */
+  /** 201 or 202 answers that name a place that another one names, or none. */
   unproved = 0;
   /** Ballots without an answer, and with one that does not tell: each may have been recorded or not. */
   unknown = 0;
@@ -33,7 +36,7 @@ export class Measurement {
   notSent = 0;
   /** By status and code; `no answer` too. */
   readonly answers = new Map<string, number>();
-  /** Of ballots answered while the clock ran: those that were recorded, and the others. */
+  /** Of ballots answered while the clock ran: those that are durable, and the others. */
   readonly latency = new LatencyHistogram();
   readonly refusalLatency = new LatencyHistogram();
 
@@ -42,8 +45,8 @@ export class Measurement {
     return this.latency.count + this.refusalLatency.count;
   }
 
-  time(isRecorded: boolean, latencyMs: number): void {
-    (isRecorded ? this.latency : this.refusalLatency).record(latencyMs);
+  time(isDurable: boolean, latencyMs: number): void {
+    (isDurable ? this.latency : this.refusalLatency).record(latencyMs);
   }
 
   count(answer: string): void {
@@ -55,6 +58,9 @@ const PACE_MS = 1;
 const REST_MS = 250;
 const REST_MS_MAX = 5_000;
 const PLACE = /"stream":(\d+),"seq":(\d+),"index":(\d+)/;
+const PLACE_IN_LOG = /"partition":(\d+),"offset":(\d+)/;
+/** Offsets are kept as places of blocks of so many. */
+const OFFSETS_PER_BLOCK = 4096;
 
 type Caster = { connection: Connection; template: BallotTemplate; startedAtMs: number };
 
@@ -149,9 +155,9 @@ export class LoadGenerator {
 
   private answered(caster: Caster, response: ResponseReader): void {
     this.inFlight--;
-    const isRecorded = response.status === 201;
-    if (this.clockRuns) this.measurement.time(isRecorded, performance.now() - caster.startedAtMs);
-    if (isRecorded) {
+    const isDurable = response.status === (this.plan.evidence === "accepted" ? 202 : 201);
+    if (this.clockRuns) this.measurement.time(isDurable, performance.now() - caster.startedAtMs);
+    if (isDurable) {
       this.judge(response);
       this.ready(caster);
       return;
@@ -165,16 +171,23 @@ export class LoadGenerator {
 
   private judge(response: ResponseReader): void {
     const measurement = this.measurement;
-    measurement.count("201");
-    if (this.plan.evidence === "receipt") {
-      const place = PLACE.exec(response.body.toString("latin1"));
-      if (place === null || !this.places.add(Number(place[1]), Number(place[2]), Number(place[3]))) {
-        measurement.unproved++;
-        return;
-      }
+    measurement.count(String(response.status));
+    if (this.plan.evidence !== "status" && !this.isNewPlace(response.body.toString("latin1"))) {
+      measurement.unproved++;
+      return;
     }
     if (this.clockRuns) measurement.durable++;
     else measurement.durableLate++;
+  }
+
+  private isNewPlace(body: string): boolean {
+    if (this.plan.evidence === "accepted") {
+      const [, partition, offset] = (PLACE_IN_LOG.exec(body) ?? []).map(Number);
+      if (partition === undefined || offset === undefined) return false;
+      return this.places.add(partition, Math.floor(offset / OFFSETS_PER_BLOCK), offset % OFFSETS_PER_BLOCK);
+    }
+    const [, stream, seq, index] = (PLACE.exec(body) ?? []).map(Number);
+    return stream !== undefined && this.places.add(stream, seq!, index!);
   }
 
   private failed(caster: Caster, { sent, reason }: ExchangeFailure): void {

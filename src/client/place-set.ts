@@ -1,4 +1,4 @@
-/** The places in the ledger that receipts named: what makes sure that a ballot is counted once. */
+/** The places that receipts named, in the ledger or in the log: what makes sure that a ballot is counted once. */
 
 const FIRST_BYTES = 64;
 

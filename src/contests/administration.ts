@@ -71,6 +71,11 @@ export class Administration {
     return election.buffering === null ? election : this.buffered().addElection(election);
   }
 
+  /** Of the ledgers that a buffered election's ballots are recorded in: partition p's is the one at p mod their count. */
+  ledgerNames({ buffering }: Election): string[] {
+    return buffering === null ? [] : this.buffered().namesOf(buffering);
+  }
+
   private buffered(): BufferedContests {
     if (this.options.buffered !== null) return this.options.buffered;
     throw new Problem(

@@ -53,6 +53,12 @@ export class BufferedContests {
     return { partitions: partitions ?? this.options.partitionsByDefault, ledgers: numbers, topicId: null };
   }
 
+  /** In the order of its ledgers. */
+  namesOf({ ledgers }: Buffering): string[] {
+    const names = new Map([...this.options.ledgers].map(([name, { number }]) => [number, name]));
+    return ledgers.map((number) => names.get(number) ?? String(number));
+  }
+
   /** Makes whatever is missing until the election takes ballots. May be done again, by several at once. */
   async addElection(election: Election): Promise<Election> {
     const buffering = election.buffering!;

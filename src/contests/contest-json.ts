@@ -8,6 +8,7 @@ export function contestJson(contest: Contest, nowMs: number): ContestAnswer {
     id: contest.id,
     uuid: contest.uuid,
     election: contest.electionId,
+    buffered: contest.buffering !== null,
     title: contest.title,
     method: contest.method,
     options: contest.options,
@@ -24,8 +25,13 @@ export function contestJson(contest: Contest, nowMs: number): ContestAnswer {
   };
 }
 
-export function electionJson({ id, uuid, title, allowedOrigins }: Election) {
-  return { id, uuid, title, allowedOrigins };
+/** `ledgers` are the names of those that its ballots are recorded in, where they are buffered. */
+export function electionJson(
+  { id, uuid, title, allowedOrigins, buffering }: Election,
+  ledgers: readonly string[],
+) {
+  const shown = buffering && { partitions: buffering.partitions, ledgers };
+  return { id, uuid, title, allowedOrigins, buffering: shown };
 }
 
 function timeJson(ms: number | null): string | null {

@@ -40,7 +40,8 @@ export function administrationRoutes(
   return [
     post("/v1/elections", async (request) => {
       const definition = await readBody(request, shapes.election, BODY);
-      return json(electionJson(await administration.createElection(definition)), 201);
+      const election = await administration.createElection(definition);
+      return json(electionJson(election, administration.ledgerNames(election)), 201);
     }),
     post("/v1/elections/:election/contests", async (request, { election = "" }) => {
       const definition = await readBody(request, shapes.contest, BODY);

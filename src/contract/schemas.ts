@@ -93,6 +93,10 @@ export const SCHEMAS = {
     id: text,
     uuid: { type: "string", format: "uuid" },
     election: text,
+    buffered: {
+      type: "boolean",
+      description: "whether ballots are accepted first, and recorded a moment later",
+    },
     title: text,
     method: { const: "single-choice" },
     options: { type: "array", items: object({ number: { type: "integer", minimum: 1 }, title: text }) },
@@ -126,6 +130,19 @@ export const SCHEMAS = {
     uuid: { type: "string", format: "uuid" },
     title: text,
     allowedOrigins: { type: "array", items: text },
+    buffering: {
+      ...orNull(
+        object({
+          partitions: { type: "integer", minimum: 1 },
+          ledgers: {
+            type: "array",
+            items: text,
+            description: "partition p's is the one at p mod their count",
+          },
+        }),
+      ),
+      description: "null when ballots are recorded directly",
+    },
   }),
   VoterTokens: object({ tokens: { type: "array", items: text } }),
   Liveness: object({ status: { const: "alive" } }),

@@ -8,6 +8,8 @@ export type ContestAnswer = {
   uuid: string;
   /** The election's public id. */
   election: string;
+  /** Whether its ballots are answered `202 accepted`, and recorded a moment later. */
+  buffered: boolean;
   title: string;
   method: "single-choice";
   options: Option[];

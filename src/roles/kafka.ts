@@ -8,7 +8,7 @@ import { inspectTopic } from "../kafka/inspection.ts";
 import { KafkaLogReader } from "../kafka/log-reader.ts";
 import { KafkaTopicMaker } from "../kafka/topic-maker.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
-import { InvalidSecretError } from "../runtime/options.ts";
+import { InvalidSecretError } from "../runtime/invalid-secret.ts";
 
 /** Shorter than people wait for a call: until then a topic that was made takes records. */
 const TOPIC_TIMEOUT_MS = 10_000;

@@ -21,10 +21,15 @@ export function shapeFault(issue: Issue): string {
       if (issue.input === undefined) return "it is missing";
       return `it must be ${KINDS[issue.expected] ?? issue.expected}`;
     case "too_small":
+      if (isNumber(issue.origin)) {
+        const least = issue.inclusive === false ? "more than" : "at least";
+        return `it must be ${least} ${issue.minimum.toLocaleString("en-US")}`;
+      }
       return issue.minimum === 1
         ? "it must not be empty"
         : `it must have at least ${bound(issue, issue.minimum)}`;
     case "too_big":
+      if (isNumber(issue.origin)) return `it must be at most ${issue.maximum.toLocaleString("en-US")}`;
       return `it must have at most ${bound(issue, issue.maximum)}`;
     case "invalid_value":
       return `it must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
@@ -39,7 +44,11 @@ export function shapeFault(issue: Issue): string {
   }
 }
 
-/** Of texts and lists, which is all that has bounds here. */
+function isNumber(origin: string): boolean {
+  return origin === "number" || origin === "int";
+}
+
+/** Of texts and lists. */
 function bound({ origin }: Issue & { origin: string }, most: number | bigint): string {
   return `${most.toLocaleString("en-US")} ${origin === "string" ? "characters" : "entries"}`;
 }

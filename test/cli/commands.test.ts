@@ -57,11 +57,38 @@ describe("urna election", () => {
     });
   });
 
+  test("a buffered one, by flags and from a file, and it says how its ballots are buffered", async () => {
+    const flags = ["--title", "Finals", "--id", "finals", "--buffered", "--partitions", "64"];
+    const ledgers = ["--ledger", "east", "west"];
+    const words = "election finals: Finals (buffered: 64 partitions; recorded in east, west)\n";
+    expect((await urna("election", "create", ...flags, ...ledgers)).stdout).toBe(words);
+    const file = written(
+      "finals.yaml",
+      `${FILE.replace("id: song\n", "id: semi\nbuffering: {partitions: 8}\n")}`,
+    );
+    const { stdout } = await urna("election", "create", "--file", file, "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      election: { id: "semi", buffering: { partitions: 8, ledgers: ["east"] } },
+      contests: [{ id: "song-1", buffered: true }],
+    });
+    const direct = await urna("election", "create", "--title", "Direct", "--json");
+    expect(JSON.parse(direct.stdout).election.buffering).toBeNull();
+  });
+
   test("flags that do not fit together say what is missing", async () => {
     expect((await urna("election", "create", "--contest", "Best")).stderr).toContain("say --title");
     expect((await urna("election", "create", "--file", "x.yaml", "--title", "Song")).stderr).toContain(
       "not both",
     );
+    for (const flag of [
+      ["--partitions", "8"],
+      ["--ledger", "east"],
+    ]) {
+      const half = await urna("election", "create", "--title", "Song", ...flag);
+      expect(half).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("say --buffered too") });
+    }
+    const none = await urna("election", "create", "--title", "Song", "--buffered", "--partitions", "0");
+    expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("from 1 to 10000") });
     const orphan = await urna("election", "create", "--title", "Song", "--option", "Alma");
     expect(orphan).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("say --contest") });
     const late = await urna(
@@ -204,6 +231,36 @@ describe("urna load", () => {
     expect(figures.votesPerSecond).toBeLessThanOrEqual(310);
     expect(figures.latencyMs.p50).toBeLessThanOrEqual(figures.latencyMs.max);
   });
+
+  test("in a buffered contest accepted ballots count, and are waited for until they are recorded", async () => {
+    let draining: ReturnType<typeof setInterval> | undefined;
+    peer.fault = () => {
+      const log = [...peer.contests.values()][0]!.log!;
+      log.held = true;
+      draining ??= setInterval(() => log.drain(10), 50);
+      return undefined;
+    };
+    const flags = ["--seconds", "1", "--connections", "16", "--rate", "300"];
+    const run = await urna("load", "--buffered", "--partitions", "3", ...flags, "--json");
+    clearInterval(draining);
+    expect(run).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("recording ") });
+    const figures = JSON.parse(run.stdout);
+    expect(figures).toMatchObject({ turnoutGrowth: figures.durable, fault: null });
+    expect(figures.recording.lagBallots).toBeGreaterThan(0);
+    expect(figures.recording.drainSeconds).toBeGreaterThan(0);
+    expect(figures.answers).toEqual({ 202: expect.any(Number) });
+  });
+
+  test("accepted ballots that are not recorded fail it", async () => {
+    peer.fault = () => {
+      [...peer.contests.values()][0]!.log!.held = true;
+      return undefined;
+    };
+    const run = await urna("load", "--buffered", "--seconds", "1", "--connections", "4", "--rate", "50");
+    expect(run.exitCode).toBe(1);
+    expect(run.stderr).toMatch(/the turnout grew by 0, but there were \d+ durable ballots/);
+    expect(run.stdout).toContain("not all was seen recorded");
+  }, 60_000);
 
   test("a ballot that nobody here cast is noticed", async () => {
     peer.lostAnswer = (request) => {

@@ -37,7 +37,27 @@ test("YAML and JSON give the same, with what is left out", () => {
   expect(parseElectionFile(JSON.stringify({ ...election, contests }, null, 2))).toEqual(parsed as never);
 });
 
+test("a buffered election says so, with as much as is not left to the server", () => {
+  const buffered = (text: string) => parseElectionFile(`title: x\nbuffering: ${text}\n`);
+  const all = { partitions: 8, ledgers: ["east", "west"] };
+  expect(buffered("{partitions: 8, ledgers: [east, west]}")).toMatchObject({ election: { buffering: all } });
+  expect(buffered("{}")).toEqual({ election: { title: "x", buffering: {} }, contests: [] });
+});
+
 test.each([
+  [
+    "an unknown field of the buffering",
+    "title: x\nbuffering:\n  shards: 2\n",
+    3,
+    /^buffering\.shards: unknown field, there are: partitions, ledgers/,
+  ],
+  ["a buffering that is nothing", "title: x\nbuffering:\n", 2, /^buffering: it must be an object/],
+  [
+    "partitions that are none",
+    "title: x\nbuffering: {partitions: 0}\n",
+    2,
+    /^buffering\.partitions: it must be at least 1$/,
+  ],
   [
     "an unknown field of the election",
     "title: x\ncolour: red\n",

@@ -34,6 +34,7 @@ const CONTEST: ContestAnswer = {
   id: "song-1",
   uuid: "8f14e45f-ceea-467f-a0e6-2b6f6d9f5a11",
   election: "song",
+  buffered: false,
   title: "Best song",
   method: "single-choice",
   options: [

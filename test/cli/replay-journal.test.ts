@@ -93,3 +93,45 @@ test("another kind of file is refused with its line, and left as it is", () => {
   expect(() => Journal.open(path)).toThrow("line 2");
   expect(readFileSync(path, "utf8")).toEndWith("hello\n");
 });
+
+const ACCEPTED = {
+  ...{ contest: RECEIPT.contest, leaf: "leaf", nonce: "nonce", selections: [2] },
+  ...{ partition: 1, offset: 7, acceptedAt: "2026-05-09T20:15:00.000Z" },
+};
+const accepted = (offset: number): CastAnswer => ({
+  ...{ kind: "accepted", status: 202, receipt: { ...ACCEPTED, offset } },
+});
+
+test("another place in the log is no difference; another place in the ledger is", () => {
+  const path = join(folder, "accepted.ndjson");
+  const first = Journal.open(path);
+  expect(first.keep(2, "a", accepted(7))).toBeNull();
+  expect(first.keep(2, "a", accepted(8))).toBeNull();
+  first.close();
+  const second = Journal.open(path);
+  expect(second.nonceOf("a")).toBe("nonce");
+  expect(second.nonceOf("b")).toBeNull();
+  expect(second.keep(2, "a", accepted(9))).toBeNull();
+  expect(second.keepFate(2, "a", { fate: "unsettled", reason: "" })).toBeNull();
+  expect(second.keepFate(2, "a", { fate: "recorded", receipt: RECEIPT })).toBeNull();
+  expect(second.keepFate(2, "a", { fate: "recorded", receipt: RECEIPT })).toBeNull();
+  expect(second.keepFate(3, "b", { fate: "duplicate", reason: "" })).toBeNull();
+  expect(second.keepFate(3, "b", { fate: "duplicate", reason: "" })).toBeNull();
+  second.close();
+  const third = Journal.open(path);
+  expect(third.keep(2, "a", accepted(10))).toBeNull();
+  expect(third.keepFate(2, "a", { fate: "recorded", receipt: RECEIPT })).toBeNull();
+  expect(third.keepFate(2, "a", { fate: "recorded", receipt: { ...RECEIPT, seq: 13 } })).toBe(
+    "another receipt than the first: seq 12, now 13",
+  );
+  expect(third.keepFate(2, "a", { fate: "duplicate", reason: "why" })).toBe(
+    "was recorded, now told duplicate: why",
+  );
+  third.close();
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { row: 2, voter: "a", status: 202, receipt: ACCEPTED },
+    { row: 2, voter: "a", status: 200, fate: "recorded", receipt: RECEIPT },
+    { row: 3, voter: "b", status: 200, fate: "duplicate" },
+  ]);
+});

@@ -125,6 +125,113 @@ describe("with a journal", () => {
   });
 });
 
+describe("through the buffered path", () => {
+  const buffered = (...given: string[]) => replay("--buffered", "--partitions", "3", ...given);
+  const log = () => [...peer.contests.values()][0]!.log!;
+
+  test("every accepted ballot is followed until it is recorded; a second replay records nothing", async () => {
+    writeRecords(2_000);
+    const first = await buffered();
+    expect(first.exitCode).toBe(0);
+    const counts = { recordedNow: 0, acceptedNow: 2_001, refused: { invalid_ballot: 1 }, unresolved: 0 };
+    expect(countsOf(first)).toMatchObject({ ...counts, recorded: 2_001, duplicate: 0, rejected: 0 });
+    expect(recordedBallots().size).toBe(2_001);
+    expect(first.stderr).toContain("following ");
+
+    const second = await buffered();
+    expect(second.exitCode).toBe(0);
+    expect(countsOf(second)).toMatchObject({ ...counts, recorded: 0, duplicate: 2_001 });
+    expect(recordedBallots().size).toBe(2_001);
+    const { stdout } = await runUrna(peer.url, "replay", file, "--buffered");
+    expect(stdout).toMatch(/^accepted now +2,001\n {2}of these recorded +0\n {2}duplicate +2,001\n/);
+  });
+
+  test("a ballot whose answer was lost is cast again as the same one, and is no duplicate", async () => {
+    writeRecords(20);
+    peer.lostAnswer = (request) =>
+      request % 5 === 0 ? problem(503, "outcome_unknown", { "retry-after": "0" }) : undefined;
+    expect(countsOf(await buffered())).toMatchObject({ acceptedNow: 21, recorded: 21, duplicate: 0 });
+    expect(log().entries.length).toBeGreaterThan(21);
+  });
+
+  test("with a journal the very same ballots are cast again, and must be where they were", async () => {
+    writeRecords(10);
+    const path = join(folder, "journal.ndjson");
+    const journal = ["--journal", path];
+    await buffered(...journal);
+    const lines = readFileSync(path, "utf8");
+    expect(lines.match(/"status":202,"receipt"/g)).toHaveLength(11);
+    expect(lines.match(/"fate":"recorded","receipt"/g)).toHaveLength(11);
+    const again = await buffered(...journal);
+    expect(again.exitCode).toBe(0);
+    expect(countsOf(again)).toMatchObject({ acceptedNow: 11, recorded: 11, duplicate: 0, differing: 0 });
+    expect(readFileSync(path, "utf8")).toBe(lines);
+
+    const [first, second] = [...recordedBallots().entries()];
+    recordedBallots().set(first![0], { ...first![1], seq: 9 });
+    recordedBallots().set(second![0], { ...second![1], leaf: "another" });
+    const run = await buffered(...journal);
+    expect(run.exitCode).toBe(1);
+    expect(countsOf(run)).toMatchObject({ differing: 2, duplicate: 1 });
+    expect(run.stderr).toMatch(/row \d+: another receipt than the first: seq 1, now 9/);
+    expect(run.stderr).toMatch(/row \d+: was recorded, now told duplicate/);
+  });
+
+  test("a ballot that is rejected, or that the ledger does not know, fails the replay", async () => {
+    writeRecords(10);
+    peer.verifyFault = (question) => {
+      if (question === 3) return Response.json({ status: "rejected", reason: "it came too late" });
+      return question === 5 ? Response.json({ status: "unknown_receipt", reason: "gone" }) : undefined;
+    };
+    const run = await buffered();
+    expect(run.exitCode).toBe(1);
+    const counts = { recorded: 9, rejected: 1, unexpectedlyRejected: 1, unknownReceipts: 1 };
+    expect(countsOf(run)).toMatchObject(counts);
+    expect(run.stderr).toMatch(
+      /row \d+: accepted at partition \d, offset \d, and rejected: it came too late/,
+    );
+    expect(run.stderr).toMatch(/row \d+: accepted at .*, and now an unknown receipt: gone/);
+  });
+
+  test("ballots that nobody records are told of when it gives up, and by Ctrl-C", async () => {
+    writeRecords(50);
+    peer.fault = () => {
+      for (const { log } of peer.contests.values()) log!.held = true;
+      return undefined;
+    };
+    const run = await buffered("--give-up-after", "1");
+    expect(run.exitCode).toBe(1);
+    expect(countsOf(run)).toMatchObject({ acceptedNow: 51, recorded: 0, unsettled: 51 });
+    expect(run.stderr).toContain(
+      "nothing was told of any ballot for 1 s; running the replay again resumes it",
+    );
+
+    peer.verifications = 0;
+    const interrupted = startUrna(peer.url, "replay", file, "--json", "--buffered", "--partitions", "3");
+    await eventually("ballots are followed", () => peer.verifications > 0);
+    log().drain(60);
+    interrupted.kill("SIGINT");
+    const ended = await interrupted.ended;
+    expect(ended.exitCode).toBe(130);
+    expect((countsOf(ended) as { unsettled: number }).unsettled).toBeGreaterThan(0);
+  });
+
+  test("how it is buffered can't be changed, and is said at its creation alone", async () => {
+    writeRecords(2);
+    await buffered();
+    const direct = await replay();
+    expect(direct).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("say --buffered and --partitions as"),
+    });
+    const [contest] = peer.contests.keys();
+    expect((await replay("--contest", contest!)).exitCode).toBe(0);
+    expect(await replay("--contest", contest!, "--buffered")).toMatchObject({ exitCode: 2 });
+    const lonely = await replay("--partitions", "3");
+    expect(lonely).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("say --buffered too") });
+  });
+});
+
 describe("interrupted", () => {
   test("by the server's death: goes on when it is back, and every ballot counts once", async () => {
     writeRecords(5_000);

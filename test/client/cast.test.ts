@@ -55,6 +55,45 @@ describe("final answers", () => {
   });
 });
 
+describe("accepted ballots", () => {
+  beforeEach(async () => {
+    const urna = new Administration({ url: peer.url, adminToken: ADMIN_TOKEN });
+    await urna.createElection({ id: "finals", title: "Finals", buffering: { partitions: 3 } });
+    await urna.createContest("finals", {
+      ...{ id: "finals", title: "Finals", method: "single-choice", options: ["a", "b"], allowBlank: true },
+    });
+  });
+  const CAST = { ...BALLOT, contest: "finals" };
+
+  test("are an answer of their own, with the receipt that tells their place", async () => {
+    const answer = await caster.cast(CAST);
+    const [entry] = peer.contests.get("finals")!.log!.entries;
+    expect(answer).toEqual({ kind: "accepted", status: 202, receipt: entry!.receipt });
+    expect(await caster.cast(CAST)).toMatchObject({ kind: "accepted", receipt: { offset: 1 } });
+  });
+
+  test.each([
+    ["no receipt", '{"status":"accepted"}'],
+    ["a cut body", '{"status":"accepted","receipt":{"partition":1,"off'],
+    ["no JSON", "<html>"],
+    ["null", "null"],
+    ["no offset", '{"status":"accepted","receipt":{"partition":1}}'],
+    ["a place that is none", '{"status":"accepted","receipt":{"partition":1,"offset":-1}}'],
+  ])("with %s are not believed: cast again, and unknown when given up", async (_, body) => {
+    const malformed = () => new Response(body, { status: 202 });
+    peer.lostAnswer = firstOnly(malformed);
+    expect(await caster.cast(CAST)).toMatchObject({ kind: "accepted", receipt: { offset: 1 } });
+    peer.lostAnswer = malformed;
+    const impatient = new BallotCaster(peer.url, new Patience(100));
+    expect(await impatient.cast(CAST)).toMatchObject({ kind: "unresolved", outcomeUnknown: true });
+  });
+
+  test("after an unknown outcome are final", async () => {
+    peer.fault = firstOnly(() => problem(503, "outcome_unknown", { "retry-after": "0" }));
+    expect(await caster.cast(CAST)).toMatchObject({ kind: "accepted" });
+  });
+});
+
 describe("repeated until the answer is final", () => {
   test("after 503 as long as Retry-After says", async () => {
     peer.fault = firstOnly(() => problem(503, "not_recorded", { "retry-after": "0.4" }));

@@ -2,16 +2,18 @@ import { expect, test } from "bun:test";
 import { Administration } from "../../src/client/administration.ts";
 import { BallotTemplate, NonceCounter } from "../../src/client/ballot-template.ts";
 import { originOf } from "../../src/client/connection.ts";
+import type { BufferingRequest } from "../../src/client/contract.ts";
 import { LoadGenerator, type LoadPlan, Measurement } from "../../src/client/load-generator.ts";
 import { measureLoad } from "../../src/client/load-measurement.ts";
 import { PlaceSet } from "../../src/client/place-set.ts";
 import { TokenStock } from "../../src/client/token-stock.ts";
 import { ADMIN_TOKEN, problem, startUrnaPeer, type UrnaPeer } from "./urna-peer.ts";
 
-async function peerWithContest(): Promise<UrnaPeer> {
+async function peerWithContest(buffering?: BufferingRequest): Promise<UrnaPeer> {
   const peer = startUrnaPeer();
   const urna = new Administration({ url: peer.url, adminToken: ADMIN_TOKEN });
-  await urna.createElection({ id: "load", title: "Load" });
+  const election = { id: "load", title: "Load" };
+  await urna.createElection(buffering === undefined ? election : { ...election, buffering });
   await urna.createContest("load", {
     id: "load",
     title: "Load",
@@ -29,7 +31,7 @@ function generatorFor(peer: UrnaPeer, plan: Partial<LoadPlan> = {}): LoadGenerat
     options: 3,
     connections: 8,
     ratePerSecond: null,
-    evidence: "receipt",
+    evidence: "recorded",
     ...plan,
   });
 }
@@ -84,6 +86,30 @@ test("at a fixed rate, ballots are cast when due, and waiting for a slow server 
   await generator.run(stockOf(1_000), 600, stalled);
   generator.close();
   expect(stalled.latency.percentileMs(0.9)).toBeGreaterThan(50);
+});
+
+test("of a buffered contest an accepted ballot counts, if its place in the log is no other's", async () => {
+  await using peer = await peerWithContest({ partitions: 3 });
+  const generator = generatorFor(peer, { evidence: "accepted" });
+  const measurement = new Measurement();
+  await generator.run(stockOf(500), 10_000, measurement);
+  expect(durableOf(measurement)).toBe(500);
+  expect(measurement.latency.count).toBe(measurement.durable);
+  expect(peer.contests.get("load")!.log!.entries).toHaveLength(500);
+
+  const places = [0, 4_095, 4_096, 4_096].map((offset) => `{"partition":7,"offset":${offset}}`);
+  const answers = [...places, '{"partition":7}', "{}"];
+  peer.fault = () => new Response(`{"status":"accepted","receipt":${answers.shift()}}`, { status: 202 });
+  const again = new Measurement();
+  await generator.run(stockOf(6), 10_000, again);
+  expect([durableOf(again), again.unproved]).toEqual([3, 3]);
+
+  // A ballot that claims to be recorded already is none that was accepted.
+  peer.fault = () => new Response('{"receipt":{"partition":8,"offset":1}}', { status: 201 });
+  const recorded = new Measurement();
+  await generator.run(stockOf(1), 10_000, recorded);
+  generator.close();
+  expect([durableOf(recorded), Object.fromEntries(recorded.answers)]).toEqual([0, { 201: 1 }]);
 });
 
 test("a receipt that names another's place is not counted", async () => {

@@ -1,11 +1,18 @@
 /** A small peer that speaks the contract from memory, for testing clients; every fault is put in by the test. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { ContestAnswer } from "../../src/election/answers.ts";
-import type { Receipt } from "../../src/election/receipt.ts";
+import type { AcceptedReceipt, Receipt } from "../../src/election/receipt.ts";
+import { PeerLog } from "./peer-log.ts";
 
 export const ADMIN_TOKEN = "peer-admin-token";
 
-type PeerContest = ContestAnswer & { ballots: Map<string, Receipt> };
+type PeerContest = ContestAnswer & { ballots: Map<string, Receipt>; log: PeerLog | null };
+type PeerElection = {
+  id: string;
+  title: string;
+  buffering: { partitions: number; ledgers: string[] } | null;
+};
+type ElectionBody = { id?: string; title: string; buffering?: { partitions?: number; ledgers?: string[] } };
 
 export type UrnaPeer = AsyncDisposable & {
   url: string;
@@ -13,14 +20,18 @@ export type UrnaPeer = AsyncDisposable & {
   /** Ballot requests seen so far, refused ones among them. */
   ballotRequests: number;
   mintingCalls: number;
+  /** Questions after receipts seen so far. */
+  verifications: number;
   /** What to answer instead; undefined: what the contract says. Called with the number of the request, from 1. */
   fault: ((ballotRequest: number) => Response | undefined) | null;
+  /** Like `fault`, of questions after receipts. */
+  verifyFault: ((question: number) => Response | undefined) | null;
   /** Like `fault`, but after the ballot was recorded: the answer is lost. */
   lostAnswer: ((ballotRequest: number) => Response | undefined) | null;
 };
 
 export function startUrnaPeer(port = 0): UrnaPeer {
-  const elections = new Map<string, { id: string; title: string }>();
+  const elections = new Map<string, PeerElection>();
   const contests = new Map<string, PeerContest>();
   let places = 0;
 
@@ -30,9 +41,12 @@ export function startUrnaPeer(port = 0): UrnaPeer {
     routes: {
       "/v1/elections": {
         POST: administrative(async (request) => {
-          const { id = randomUUID(), title } = (await request.json()) as { id?: string; title: string };
-          if (!elections.has(id)) elections.set(id, { id, title });
-          return Response.json(elections.get(id), { status: 201 });
+          const { id = randomUUID(), title, buffering } = (await request.json()) as ElectionBody;
+          const asked = buffering === undefined ? null : { partitions: 4, ledgers: ["east"], ...buffering };
+          if (!elections.has(id)) elections.set(id, { id, title, buffering: asked });
+          const election = elections.get(id)!;
+          if ((election.buffering === null) !== (asked === null)) return problem(409, "id_taken");
+          return Response.json(election, { status: 201 });
         }),
       },
       "/v1/elections/:election/contests": {
@@ -40,7 +54,12 @@ export function startUrnaPeer(port = 0): UrnaPeer {
           const body = (await request.json()) as { id?: string; options: string[] } & ContestAnswer;
           const id = body.id ?? randomUUID();
           const before = contests.get(id);
+          const election = elections.get(request.params.election!);
           const contest = before ?? newContest(id, request.params.election!, body);
+          if (before === undefined && election?.buffering) {
+            contest.buffered = true;
+            contest.log = new PeerLog(election.buffering.partitions, contest.ballots);
+          }
           if (contest.options.map(({ title }) => title).join() !== body.options.join()) {
             return problem(409, "id_taken");
           }
@@ -55,6 +74,18 @@ export function startUrnaPeer(port = 0): UrnaPeer {
           const tokens = voters.map((voter) => createHash("sha256").update(voter).digest("base64url"));
           return Response.json({ tokens });
         }),
+      },
+      "/v1/receipts/verify": {
+        POST: async (request) => {
+          const question = ++peer.verifications;
+          const fault = peer.verifyFault?.(question);
+          if (fault !== undefined) return fault;
+          const receipt = (await request.json()) as AcceptedReceipt;
+          const contest = [...contests.values()].find(({ uuid }) => uuid === receipt.contest);
+          return Response.json(
+            contest?.log?.verify(receipt) ?? { status: "unknown_receipt", reason: "gone" },
+          );
+        },
       },
       "/v1/contests/:contest": (request) => found(contests.get(request.params.contest), contestResponse),
       "/v1/contests/:contest/results": (request) => found(contests.get(request.params.contest), resultsOf),
@@ -83,6 +114,13 @@ export function startUrnaPeer(port = 0): UrnaPeer {
     const voter = request.headers.get("authorization") ?? "";
     const { selections, nonce } = JSON.parse(body) as { selections: number[]; nonce?: string };
     if (selections.length > 1) return problem(422, "invalid_ballot");
+    if (contest.log !== null) {
+      const ballot = { contest: contest.uuid, selections, nonce: nonce ?? drawn(16) };
+      return Response.json(
+        { status: "accepted", receipt: contest.log.append(voter, ballot) },
+        { status: 202 },
+      );
+    }
     const before = contest.ballots.get(voter);
     if (before !== undefined) {
       const same = before.selections[0] === selections[0] && (nonce ?? before.nonce) === before.nonce;
@@ -91,8 +129,8 @@ export function startUrnaPeer(port = 0): UrnaPeer {
     const place = places++;
     const receipt: Receipt = {
       contest: contest.uuid,
-      leaf: randomBytes(32).toString("base64url"),
-      nonce: nonce ?? randomBytes(16).toString("base64url"),
+      leaf: drawn(32),
+      nonce: nonce ?? drawn(16),
       selections,
       stream: 7,
       seq: Math.floor(place / 100),
@@ -108,7 +146,9 @@ export function startUrnaPeer(port = 0): UrnaPeer {
     contests,
     ballotRequests: 0,
     mintingCalls: 0,
+    verifications: 0,
     fault: null,
+    verifyFault: null,
     lostAnswer: null,
     [Symbol.asyncDispose]: () => server.stop(true),
   };
@@ -117,6 +157,10 @@ export function startUrnaPeer(port = 0): UrnaPeer {
 
 export function problem(status: number, code: string, headers: Record<string, string> = {}): Response {
   return Response.json({ code, title: code, detail: `the peer says ${code}`, status }, { status, headers });
+}
+
+function drawn(bytes: number): string {
+  return randomBytes(bytes).toString("base64url");
 }
 
 type RoutedRequest = Request & { params: Record<string, string> };
@@ -140,6 +184,7 @@ function newContest(
     id,
     uuid: randomUUID(),
     election,
+    buffered: false,
     title: body.title,
     method: "single-choice",
     options: body.options.map((title, i) => ({ number: i + 1, title })),
@@ -151,6 +196,7 @@ function newContest(
     paused: false,
     void: null,
     ballots: new Map(),
+    log: null,
   };
 }
 
@@ -161,7 +207,7 @@ function found(
   return contest === undefined ? problem(404, "no_such_contest") : respond(contest, 200);
 }
 
-function contestResponse({ ballots: _, ...contest }: PeerContest, status: number): Response {
+function contestResponse({ ballots: _, log: __, ...contest }: PeerContest, status: number): Response {
   return Response.json(contest, { status });
 }
 

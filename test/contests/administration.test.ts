@@ -120,6 +120,7 @@ describe("contests", () => {
         id: contest.uuid,
         uuid: expect.any(String),
         election: election.id,
+        buffered: false,
         title: "Q",
         method: "single-choice",
         options: [

@@ -3,8 +3,8 @@ export const MAY_IMPORT: Record<string, string[]> = {
   "main.ts": ["cli"],
   "index.ts": ["admission"],
   cli: [
-    ...["admission", "auditing", "client", "election", "http", "kafka", "postgres", "recording", "redis"],
-    ...["roles", "runtime"],
+    ...["admission", "auditing", "client", "election", "http", "kafka", "planning", "postgres", "recording"],
+    ...["redis", "roles", "runtime"],
   ],
   roles: [
     ...[
@@ -35,6 +35,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   recording: ["election", "runtime"],
   web: ["election", "http"],
   client: ["election"],
+  planning: [],
   http: ["runtime"],
   ledger: ["election"],
   election: [],

@@ -11,6 +11,7 @@ function contest(changes: Partial<ContestAnswer>): ContestAnswer {
     id: "c",
     uuid: "u",
     election: "e",
+    buffered: false,
     title: "Title",
     method: "single-choice",
     options: [{ number: 1, title: "A" }],
