@@ -20,7 +20,9 @@ export type Fault = {
   losesOnPurpose?: boolean;
   /** Why it can't be run here, in words, or null when it can. */
   impossible?: () => string | null;
-  /** A cluster of its own; without it the fault is run on the one that all the others share. */
+  /** On a cluster whose elections are buffered. */
+  buffered?: boolean;
+  /** A cluster of its own; without it the fault is run on the one that all others of its path share. */
   cluster?: ClusterOptions;
 };
 
@@ -59,14 +61,24 @@ export class Stage {
    * Exact, and no matter of time: begin it when the cut is made, end it before it is mended.
    */
   async silence<T>(what: string, work: () => Promise<T>, gateways?: readonly string[]): Promise<T> {
+    return this.silenceOf("acknowledged", what, work, gateways);
+  }
+
+  /** The same of what may not be accepted. */
+  async silenceOf<T>(
+    of: Silence["of"],
+    what: string,
+    work: () => Promise<T>,
+    gateways?: readonly string[],
+  ): Promise<T> {
     const fromMs = performance.now();
-    this.event(`from now on nothing may be acknowledged: ${what}`);
+    this.event(`from now on nothing may be ${of}: ${what}`);
     try {
       return await work();
     } finally {
       const untilMs = performance.now();
-      this.silences.push({ what, fromMs, untilMs, ...(gateways === undefined ? {} : { gateways }) });
-      this.event(`until now nothing may be acknowledged: ${what}`);
+      this.silences.push({ what, of, fromMs, untilMs, ...(gateways === undefined ? {} : { gateways }) });
+      this.event(`until now nothing may be ${of}: ${what}`);
     }
   }
 

@@ -9,7 +9,7 @@ import { QUIET } from "./quiet.ts";
 
 const MAIN = join(import.meta.dir, "../../../src/main.ts");
 
-export type RoleName = "gateway" | "results" | "admin";
+export type RoleName = "gateway" | "recorder" | "results" | "admin";
 
 export type RoleOptions = {
   /** Its place in the network; there are several gateways. */
