@@ -1,7 +1,7 @@
 /** One contest a seed, made over HTTP as an organiser does it, and the voter tokens for it. */
 import { electionPepper, parseSecrets, voterKeyOf } from "../../src/admission/secrets.ts";
 import { mintVoterToken } from "../../src/admission/voter-token.ts";
-import { topicOf } from "../../src/election/buffering.ts";
+import { partitionOf, topicOf } from "../../src/election/buffering.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 
@@ -39,6 +39,12 @@ export async function openContest(cluster: Cluster, id: string) {
       voters.set(voterKey, voter);
       const expiresAtMs = Date.now() + TOKEN_LIFETIME_MS;
       return mintVoterToken(tokenKeys[0], { electionUuid: election.uuid, voterKey, expiresAtMs });
+    },
+    /** Where that voter's ballots are buffered, and the ledger that they are recorded in. */
+    partitionOf: (voter: string) => partitionOf(voterKeyOf(ownPepper, voter), { partitions: PARTITIONS }),
+    ledgerOf: (voter: string) => {
+      const partition = partitionOf(voterKeyOf(ownPepper, voter), { partitions: PARTITIONS });
+      return cluster.ledgers[partition % cluster.ledgers.length]!;
     },
     /** Whose key it is; the key itself where nobody was given a token for it. */
     voterOf: (voterKey: string) => voters.get(voterKey) ?? `key ${voterKey}`,

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster, ClusterOptions } from "./cluster/cluster.ts";
 import type { Failover } from "./cluster/supervisor.ts";
+import type { TestContest } from "./contest.ts";
 import { Crowd } from "./judge/crowd.ts";
 import type { Silence } from "./judge/history.ts";
 import type { Journal } from "./judge/journal.ts";
@@ -33,14 +34,19 @@ export type Replacement = Failover & {
   backAtMs: number;
 };
 
+type Scope = Pick<Silence, "gateways" | "concerns">;
+
 /** What a fault plays on. */
 export class Stage {
   readonly silences: Silence[] = [];
   readonly replacements: Replacement[] = [];
+  /** By a fault that closed the contest: nobody can vote after it. */
+  isClosed = false;
 
   constructor(
     readonly cluster: Cluster,
     readonly random: Random,
+    readonly contest: TestContest,
     readonly voters: Voters,
     private readonly polls: Polls,
     private readonly journal: Journal,
@@ -60,8 +66,8 @@ export class Stage {
    * Nothing that anybody begins to ask for while `work` runs may be acknowledged while it runs, because of `what`.
    * Exact, and no matter of time: begin it when the cut is made, end it before it is mended.
    */
-  async silence<T>(what: string, work: () => Promise<T>, gateways?: readonly string[]): Promise<T> {
-    return this.silenceOf("acknowledged", what, work, gateways);
+  async silence<T>(what: string, work: () => Promise<T>, scope: Scope = {}): Promise<T> {
+    return this.silenceOf("acknowledged", what, work, scope);
   }
 
   /** The same of what may not be accepted. */
@@ -69,7 +75,7 @@ export class Stage {
     of: Silence["of"],
     what: string,
     work: () => Promise<T>,
-    gateways?: readonly string[],
+    scope: Scope = {},
   ): Promise<T> {
     const fromMs = performance.now();
     this.event(`from now on nothing may be ${of}: ${what}`);
@@ -77,7 +83,7 @@ export class Stage {
       return await work();
     } finally {
       const untilMs = performance.now();
-      this.silences.push({ what, of, fromMs, untilMs, ...(gateways === undefined ? {} : { gateways }) });
+      this.silences.push({ what, of, fromMs, untilMs, ...scope });
       this.event(`until now nothing may be ${of}: ${what}`);
     }
   }
@@ -87,9 +93,9 @@ export class Stage {
     await pause(ms);
   }
 
-  /** The supervisor replaces the primary, which died at `diedAtMs`. */
-  async replacePrimary(diedAtMs: number): Promise<Replacement> {
-    const failover = await this.cluster.supervisor.failover();
+  /** The supervisor replaces the primary, of the home ledger or of that one, which died at `diedAtMs`. */
+  async replacePrimary(diedAtMs: number, { supervisor } = this.cluster.home): Promise<Replacement> {
+    const failover = await supervisor.failover();
     this.event(`${failover.to} is primary instead of ${failover.from}`);
     const replacement = { ...failover, diedAtMs, backAtMs: Number.POSITIVE_INFINITY };
     this.replacements.push(replacement);

@@ -53,7 +53,7 @@ export async function runSeed(cluster: Cluster, fault: Fault, seed: number, fold
   const polls = { gateways: cluster.gateways, verifier: cluster.role("results"), contest };
   const load = { voters: VOTERS, pauseMsMax: PAUSE_MS_MAX };
   const voters = new Voters({ ...polls, ...load, journal, random: random.fork() });
-  const stage = new Stage(cluster, random, voters, polls, journal);
+  const stage = new Stage(cluster, random, contest, voters, polls, journal);
   const error = await play(fault, stage);
   const entries = readJournal(path);
   const fates = await checkFates(cluster, entries);
@@ -98,7 +98,7 @@ async function play(fault: Fault, stage: Stage): Promise<string | null> {
     }
     stage.event("everything is mended");
     await cluster.makeWhole();
-    await voters.acknowledge(ACKNOWLEDGED_MIN);
+    if (!stage.isClosed) await voters.acknowledge(ACKNOWLEDGED_MIN);
     return error;
   } finally {
     await voters.stop();

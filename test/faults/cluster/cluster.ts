@@ -5,7 +5,7 @@
 import type { SecretsText } from "../../../src/admission/secrets.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freePort } from "../../support/free-port.ts";
-import { Brokers } from "./brokers.ts";
+import { type Broker, Brokers } from "./brokers.ts";
 import { Ledger, type NodesOptions } from "./ledger.ts";
 import { Network } from "./network.ts";
 import type { Node } from "./node.ts";
@@ -35,6 +35,8 @@ export type ClusterOptions = NodesOptions & {
 };
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
+
+export type Process = Node | Role | Broker;
 
 /** Resolves when every role takes traffic. Whatever it started is gone once it is disposed of. */
 export async function startCluster({ buffered = false, ...options }: ClusterOptions = {}) {
@@ -90,6 +92,8 @@ type Parts = {
 };
 
 class RunningCluster implements AsyncDisposable {
+  /** Topics that were damaged for good: their partitions stay stopped, and no role is ready as long as it has one. */
+  readonly damaged = new Set<string>();
   private readonly parts: Parts;
   private readonly opened: AsyncDisposableStack;
 
@@ -118,8 +122,13 @@ class RunningCluster implements AsyncDisposable {
     return this.parts.brokers !== null;
   }
 
-  get brokers(): Brokers {
-    return this.parts.brokers!;
+  /** Null where nothing is buffered. */
+  get brokers(): Brokers | null {
+    return this.parts.brokers;
+  }
+
+  get processes(): Process[] {
+    return [...this.nodes, ...this.roles, ...(this.brokers?.all ?? [])];
   }
 
   get nodes(): readonly Node[] {
@@ -177,7 +186,8 @@ class RunningCluster implements AsyncDisposable {
     for (const process of [...this.nodes, ...roles]) process.thaw();
     await brokers?.makeWhole();
     for (const ledger of ledgers) await ledger.makeWhole();
-    await Promise.all(roles.map((role) => role.untilReady()));
+    const isToStay = (reason: string) => [...this.damaged].some((topic) => reason.includes(topic));
+    await Promise.all(roles.map((role) => role.untilReady(isToStay)));
     return true;
   }
 

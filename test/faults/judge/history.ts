@@ -37,6 +37,8 @@ export type Silence = {
   of: "acknowledged" | "accepted";
   /** Of all gateways when left out. */
   gateways?: readonly string[];
+  /** Of all voters when left out. */
+  concerns?: (voter: string) => boolean;
 };
 
 export function attemptsOf(entries: readonly Entry[]): Attempt[] {

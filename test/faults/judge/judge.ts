@@ -217,7 +217,7 @@ function faultOfFate(
 
 /** A request that began and was answered within the silence can't have been made durable by anything. */
 function judgeSilence(
-  { what, of, fromMs, untilMs, gateways }: Silence,
+  { what, of, fromMs, untilMs, gateways, concerns = () => true }: Silence,
   attempts: readonly Attempt[],
 ): Finding[] {
   const forbidden = of === "accepted" ? ["accepted"] : ["acknowledged", "already_voted"];
@@ -225,6 +225,7 @@ function judgeSilence(
     .filter(({ told }) => forbidden.includes(told))
     .filter(({ atMs, answeredAtMs }) => atMs >= fromMs && answeredAtMs! <= untilMs)
     .filter(({ gateway }) => gateways === undefined || gateways.includes(gateway))
+    .filter(({ voter }) => concerns(voter))
     .map((attempt) =>
       finding("told_in_silence", attempt.voter, `${attempt.told} by ${attempt.gateway} while ${what}`),
     );
