@@ -51,8 +51,10 @@ export async function openContest(cluster: Cluster, id: string) {
   };
 }
 
-export function closeContest(cluster: Cluster, { id }: TestContest): Promise<unknown> {
-  return administer(cluster, `/v1/contests/${id}/close`, {});
+/** Resolves with the instant from which arriving ballots do not count. */
+export async function closeContest(cluster: Cluster, { id }: TestContest): Promise<number> {
+  const { closesAt } = await administer<{ closesAt: string }>(cluster, `/v1/contests/${id}/close`, {});
+  return Date.parse(closesAt);
 }
 
 export async function untilFinal(cluster: Cluster, { id }: TestContest): Promise<void> {

@@ -71,12 +71,7 @@ export class Stage {
   }
 
   /** The same of what may not be accepted. */
-  async silenceOf<T>(
-    of: Silence["of"],
-    what: string,
-    work: () => Promise<T>,
-    scope: Scope = {},
-  ): Promise<T> {
+  async silenceOf<T>(of: Silence["of"], what: string, work: () => Promise<T>, scope: Scope = {}): Promise<T> {
     const fromMs = performance.now();
     this.event(`from now on nothing may be ${of}: ${what}`);
     try {

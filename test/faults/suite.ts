@@ -35,7 +35,8 @@ export type SuiteOptions = {
 export async function runSuite({ faults, seeds, onProgress, stopped }: SuiteOptions): Promise<SuiteReport> {
   const journals = mkdtempSync(join(tmpdir(), "urna-faults-journals-"));
   const { direct = [], buffered = [], own = [] } = Object.groupBy(faults, whereRun);
-  const groups = [direct, buffered, ...own.map((fault) => [fault])];
+  // Recorders go on with elections for an hour after they are final: not with those of all faults together.
+  const groups = [direct, ...[...buffered, ...own].map((fault) => [fault])];
   const reports: FaultReport[] = [];
   const closing: string[] = [];
   for (const group of groups) {
