@@ -3,13 +3,13 @@
  * Thawed, it goes on where it was: whatever it still records is rejected, for the partitions' streams are not its own.
  */
 import { eventually } from "../../support/eventually.ts";
-import type { Fault } from "../fault.ts";
+import type { Fault, Stage } from "../fault.ts";
 
 export const frozenRecorder: Fault = {
   name: "frozen-recorder-doubles-nothing",
   buffered: true,
   async run(stage) {
-    const { cluster, random, voters, contest } = stage;
+    const { cluster, random, voters } = stage;
     const frozen = random.one(cluster.recorders);
     const other = cluster.recorders.find((recorder) => recorder !== frozen)!;
     // A burst, so that it has a block in hand.
@@ -20,8 +20,8 @@ export const frozenRecorder: Fault = {
     frozen.freeze();
     await burst;
     await eventually(`${other.name} has all partitions`, async () => {
-      const drained = await other.metric("urna_partition_next_offset");
-      return drained.filter((line) => line.includes(contest.topic)).length === contest.partitions;
+      const writers = await writersOf(stage);
+      return writers.every((writer) => writer.endsWith(` ${other.pid}`));
     });
     await voters.acknowledge(random.whole(1, 60));
     stage.event(`${frozen.name} thaws`);
@@ -29,3 +29,18 @@ export const frozenRecorder: Fault = {
     await voters.acknowledge(60);
   },
 };
+
+/** Who holds the partitions' streams. */
+async function writersOf({ cluster, contest }: Stage): Promise<string[]> {
+  const writers = await Promise.all(
+    cluster.ledgers.map((ledger) =>
+      ledger.read(async (client) => {
+        const { rows } = await client.query("SELECT writer FROM streams WHERE election_uuid = $1", [
+          contest.electionUuid,
+        ]);
+        return rows.map(({ writer }) => writer as string);
+      }),
+    ),
+  );
+  return writers.flat();
+}

@@ -34,10 +34,10 @@ export class Victim {
   cast(count: number): Promise<AcceptedReceipt[]> {
     const { cluster, random } = this.stage;
     return Promise.all(
-      Array.from({ length: count }, () => {
+      Array.from({ length: count }, async () => {
         const voter = `victim-${++this.voters}`;
         const gateway = random.one(cluster.gateways);
-        return eventually(`${voter}'s ballot is accepted`, () => this.send(gateway.url, voter));
+        return (await eventually(`${voter}'s ballot is accepted`, () => this.send(gateway.url, voter)))!;
       }),
     );
   }

@@ -41,6 +41,10 @@ export class Role {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
   start(): void {
     const { role, port, folder, environment, name } = this.options;
     const log = openSync(join(folder, `${name}.log`), "a");
