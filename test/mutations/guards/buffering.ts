@@ -139,14 +139,6 @@ const DRAINING: Guard[] = [
     noticedBy: [DRAIN, OTHER_LOG],
   },
   {
-    name: "cut-off",
-    without: "a log that is shorter than what was drained stops the partition",
-    file: "src/buffering/partition-drain.ts",
-    text: "if (next < nextOffset) {",
-    becomes: "if (next < 0) {",
-    noticedBy: [DRAIN, OTHER_LOG],
-  },
-  {
     name: "topic-id",
     without: "a topic that was made anew stops its partitions",
     file: "src/buffering/partition-drain.ts",
