@@ -2,8 +2,8 @@
 import type { Fault } from "../fault.ts";
 
 export const brokerKilled: Fault = {
-  name: "broker-killed-loses-nothing",
   buffered: true,
+  name: "broker-killed-loses-nothing",
   async run(stage) {
     const { cluster, contest, random, voters } = stage;
     const brokers = cluster.brokers!;

@@ -8,8 +8,8 @@ import type { Fault } from "../fault.ts";
 import { cutStandbysOff, losePrimary } from "./cut-off.ts";
 
 export const bufferedEndedWait: Fault = {
-  name: "buffered-ended-wait-is-no-acknowledgement",
   buffered: true,
+  name: "buffered-ended-wait-is-no-acknowledgement",
   async run(stage) {
     const { cluster, random, voters, contest } = stage;
     const ledger = random.one(cluster.ledgers);

@@ -9,8 +9,8 @@ import type { Fault } from "../fault.ts";
 import { cutStandbysOff, losePrimary } from "./cut-off.ts";
 
 export const bufferedPhantom: Fault = {
-  name: "buffered-phantom-is-not-acknowledged",
   buffered: true,
+  name: "buffered-phantom-is-not-acknowledged",
   async run(stage) {
     const { cluster, random, voters, contest } = stage;
     const ledger = random.one(cluster.ledgers);

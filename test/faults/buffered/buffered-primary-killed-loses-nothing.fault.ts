@@ -2,8 +2,8 @@
 import type { Fault } from "../fault.ts";
 
 export const bufferedPrimaryKilled: Fault = {
-  name: "buffered-primary-killed-loses-nothing",
   buffered: true,
+  name: "buffered-primary-killed-loses-nothing",
   async run(stage) {
     const { cluster, random, voters } = stage;
     for (const ledger of random.chance(0.5) ? cluster.ledgers : [...cluster.ledgers].reverse()) {

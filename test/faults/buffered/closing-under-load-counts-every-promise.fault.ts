@@ -3,8 +3,8 @@ import { closeContest, untilFinal } from "../contest.ts";
 import type { Fault } from "../fault.ts";
 
 export const closingUnderLoad: Fault = {
-  name: "closing-under-load-counts-every-promise",
   buffered: true,
+  name: "closing-under-load-counts-every-promise",
   async run(stage) {
     const { cluster, random, contest } = stage;
     await closeContest(cluster, contest);

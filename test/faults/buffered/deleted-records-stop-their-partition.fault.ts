@@ -6,8 +6,8 @@ import type { Fault } from "../fault.ts";
 import { Victim } from "./victim.ts";
 
 export const deletedRecords: Fault = {
-  name: "deleted-records-stop-their-partition",
   buffered: true,
+  name: "deleted-records-stop-their-partition",
   async run(stage) {
     const { cluster, random, voters } = stage;
     const victim = await Victim.open(stage);

@@ -4,8 +4,8 @@ import { DRIFTS, untilNamed } from "../drifted-settings-stop-acknowledging.fault
 import type { Fault } from "../fault.ts";
 
 export const driftedSettingsBuffered: Fault = {
-  name: "drifted-settings-stop-recording",
   buffered: true,
+  name: "drifted-settings-stop-recording",
   async run(stage) {
     const { cluster, random, voters, contest } = stage;
     const ledger = random.one(cluster.ledgers);

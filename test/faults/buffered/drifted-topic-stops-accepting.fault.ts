@@ -9,8 +9,8 @@ const DRIFTS = [
 ] as const;
 
 export const driftedTopic: Fault = {
-  name: "drifted-topic-stops-accepting",
   buffered: true,
+  name: "drifted-topic-stops-accepting",
   async run(stage) {
     const { cluster, random, voters, contest } = stage;
     const brokers = cluster.brokers!;

@@ -8,8 +8,8 @@ import type { Fault } from "../fault.ts";
 const PER_SECOND = 300;
 
 export const frozenGateway: Fault = {
-  name: "frozen-gateway-promises-nothing-behind-the-barrier",
   buffered: true,
+  name: "frozen-gateway-promises-nothing-behind-the-barrier",
   async run(stage) {
     const { cluster, random, contest } = stage;
     const brokers = cluster.brokers!;

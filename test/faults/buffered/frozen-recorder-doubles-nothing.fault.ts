@@ -6,8 +6,8 @@ import { eventually } from "../../support/eventually.ts";
 import type { Fault, Stage } from "../fault.ts";
 
 export const frozenRecorder: Fault = {
-  name: "frozen-recorder-doubles-nothing",
   buffered: true,
+  name: "frozen-recorder-doubles-nothing",
   async run(stage) {
     const { cluster, random, voters } = stage;
     const frozen = random.one(cluster.recorders);

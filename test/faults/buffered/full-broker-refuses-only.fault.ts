@@ -3,9 +3,9 @@ import { whyNoDisks } from "../disk.ts";
 import type { Fault } from "../fault.ts";
 
 export const fullBroker: Fault = {
-  name: "full-broker-refuses-only",
   buffered: true,
   impossible: whyNoDisks,
+  name: "full-broker-refuses-only",
   async run(stage) {
     const { cluster, contest, random, voters } = stage;
     const brokers = cluster.brokers!;

@@ -2,8 +2,8 @@
 import type { Fault } from "../fault.ts";
 
 export const ledgerDown: Fault = {
-  name: "ledger-down-delays-its-own-only",
   buffered: true,
+  name: "ledger-down-delays-its-own-only",
   async run(stage) {
     const { cluster, random, voters, contest } = stage;
     const down = cluster.ledgers[1]!;

@@ -2,8 +2,8 @@
 import type { Fault } from "../fault.ts";
 
 export const recordersRolled: Fault = {
-  name: "recorders-rolled-lose-nothing",
   buffered: true,
+  name: "recorders-rolled-lose-nothing",
   async run(stage) {
     const { cluster, random, voters } = stage;
     using crowd = stage.crowd();

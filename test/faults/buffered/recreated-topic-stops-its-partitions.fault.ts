@@ -7,8 +7,8 @@ import type { Fault } from "../fault.ts";
 import { Victim } from "./victim.ts";
 
 export const recreatedTopic: Fault = {
-  name: "recreated-topic-stops-its-partitions",
   buffered: true,
+  name: "recreated-topic-stops-its-partitions",
   async run(stage) {
     const { cluster, voters } = stage;
     const victim = await Victim.open(stage);

@@ -8,8 +8,8 @@ import type { Fault } from "../fault.ts";
 import { Victim } from "./victim.ts";
 
 export const shortenedLog: Fault = {
-  name: "shortened-log-stops-its-partition",
   buffered: true,
+  name: "shortened-log-stops-its-partition",
   async run(stage) {
     const { cluster, random, voters } = stage;
     const brokers = cluster.brokers!;

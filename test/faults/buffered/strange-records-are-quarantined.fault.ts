@@ -11,8 +11,8 @@ import type { StrangeRecord } from "../cluster/brokers.ts";
 import type { Fault, Stage } from "../fault.ts";
 
 export const strangeRecords: Fault = {
-  name: "strange-records-are-quarantined",
   buffered: true,
+  name: "strange-records-are-quarantined",
   async run(stage) {
     const { cluster, random, voters, contest } = stage;
     const records = Array.from({ length: random.whole(20, 60) }, () => strange(stage));

@@ -3,8 +3,8 @@ import type { Fault } from "../fault.ts";
 import { lose } from "../without-standbys-nothing-is-acknowledged.fault.ts";
 
 export const withoutStandbysBuffered: Fault = {
-  name: "without-standbys-nothing-is-recorded",
   buffered: true,
+  name: "without-standbys-nothing-is-recorded",
   async run(stage) {
     const { cluster, random, voters } = stage;
     const comeBack: (() => void)[] = [];

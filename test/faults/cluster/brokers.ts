@@ -7,7 +7,7 @@ import { KafkaCluster } from "../../support/kafka/cluster.ts";
 import { fill, mount, unmount, whyNoDisks } from "../disk.ts";
 
 const DISK_MEGABYTES = 300;
-const WHOLE_TIMEOUT_MS = 60_000;
+const WHOLE_TIMEOUT_MS = 90_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** The numbers that Kafka's protocol has for a topic's configuration, and for setting a value. */
 const TOPIC = 2;
@@ -155,21 +155,17 @@ export class Brokers implements AsyncDisposable {
       broker.emptyDisk();
       broker.thaw();
     }
-    await Promise.all(this.all.map((broker) => this.untilUp(broker)));
+    await eventually("every broker has every record", () => this.isWhole(), WHOLE_TIMEOUT_MS);
     for (const { topic, name, value } of this.changed.splice(0)) await this.set(topic, name, value);
-    const topics = await this.admin.listTopics();
-    const isWhole = async () => {
-      const found = await this.admin.metadata({ topics, forceUpdate: true });
-      return [...found.topics.values()].every(({ partitions }) =>
-        partitions.every(({ isr }) => isr.length === this.all.length),
-      );
-    };
-    await eventually("every broker has every record", isWhole, WHOLE_TIMEOUT_MS);
   }
 
-  private async untilUp(broker: Broker): Promise<void> {
-    if (!broker.isRunning) await broker.start();
-    await broker.process.ready();
+  private async isWhole(): Promise<boolean> {
+    for (const broker of this.all) if (!broker.isRunning) await broker.start();
+    const topics = await this.admin.listTopics();
+    const found = await this.admin.metadata({ topics, forceUpdate: true });
+    return [...found.topics.values()].every(({ partitions }) =>
+      partitions.every(({ isr }) => isr.length === this.all.length),
+    );
   }
 
   private async set(topic: string, name: string, value: string): Promise<void> {
