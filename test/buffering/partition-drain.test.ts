@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
+import type { DrainedBlock, DrainLedger } from "../../src/buffering/drain.ts";
 import { LogMismatchError, PartitionDrain, StreamTakenError } from "../../src/buffering/partition-drain.ts";
 import type { BallotRecord } from "../../src/buffering/record.ts";
 import { partitionOf } from "../../src/election/buffering.ts";
@@ -49,10 +50,12 @@ function ballot(partition: number, number: number, changes: Partial<BallotRecord
 
 const barrier = () => ({ kind: "barrier", contestUuid: contest.uuid, closesAtMs: CLOSES_AT_MS }) as const;
 
-function drainOf(log: MemoryLog, partition: number, recordsMax = 1_000) {
-  const ledger = new PostgresDrainLedger(pool, {
-    ...{ writer: "test", timeoutMs: 10_000, gateFaults: () => [], overrideGate: false },
-  });
+function postgresLedger(): DrainLedger {
+  const options = { writer: "test", timeoutMs: 10_000, gateFaults: () => [], overrideGate: false };
+  return new PostgresDrainLedger(pool, options);
+}
+
+function drainOf(log: MemoryLog, partition: number, recordsMax = 1_000, ledger = postgresLedger()) {
   const state = { drained: 0, retries: [] as Error[] };
   const contests = {
     get: () => contest,
@@ -228,4 +231,26 @@ test("a log that did not answer is looked at again, since it may be another one 
   log.failure = null;
   expect(await running).toBeInstanceOf(LogMismatchError);
   expect((await blocksOf(3)).map(({ next_offset }) => next_offset)).toEqual([1]);
+});
+
+test("a block whose outcome is unknown is submitted again as it was, at its place, until it is known", async () => {
+  const log = new MemoryLog();
+  log.add(ballot(0, 7), ballot(0, 8));
+  const submitted: DrainedBlock[] = [];
+  const end = new AbortController();
+  const head = { streamId: 1, epoch: 1, nextSeq: 1, hash: Buffer.alloc(32), nextOffset: 0, lastRecord: null };
+  const ledger: DrainLedger = {
+    claim: async () => ({ ...head, passed: new Set() }),
+    places: async () => new Map(),
+    record: async (at, block) => {
+      expect(at.nextSeq).toBe(1);
+      submitted.push(block);
+      if (submitted.length === 4) end.abort();
+      const outcome = (["unknown", "not_recorded", "unknown", "unknown"] as const)[submitted.length - 1]!;
+      return { outcome, error: new Error("no answer") };
+    },
+  };
+  await drainOf(log, 0, 1_000, ledger).drain.run(end.signal);
+  expect(submitted).toHaveLength(4);
+  expect(new Set(submitted).size).toBe(1);
 });

@@ -11,11 +11,19 @@ export const anyLinkCut: Fault = {
   },
 };
 
+export const bufferedAnyLinkCut: Fault = {
+  ...anyLinkCut,
+  name: "buffered-any-link-cut-loses-nothing",
+  buffered: true,
+};
+
 async function cutOnce(stage: Stage, random: Stage["random"]): Promise<void> {
-  const { network, nodes, roles } = stage.cluster;
+  const { network, ledgers, roles, brokers } = stage.cluster;
+  const { nodes } = random.one(ledgers);
   const node = random.one(nodes);
-  const other = random.one([...nodes, ...roles].filter((process) => process !== node));
   const how = random.one(["held", "severed", "frozen"] as const);
+  const others = [...nodes, ...roles, ...(how === "frozen" ? (brokers?.all ?? []) : [])];
+  const other = random.one(others.filter((process) => process !== node));
   await stage.lasts(random.whole(0, 1_000));
   stage.event(how === "frozen" ? `${other.name} is frozen` : `${node.name} – ${other.name} is ${how}`);
   if (how === "frozen") other.freeze();

@@ -1,11 +1,12 @@
 /** Somebody changes a setting that durability rests on, on any node: noticed while running, and refused at a start. */
 
 import { eventually } from "../support/eventually.ts";
+import type { Role } from "./cluster/role.ts";
 import { changeSetting } from "./cluster/statements.ts";
 import type { Fault } from "./fault.ts";
 
 /** On a standby they are as dangerous: it may be promoted. */
-const DRIFTS = [
+export const DRIFTS = [
   ["fsync", "off"],
   ["full_page_writes", "off"],
   ["synchronous_commit", "local"],
@@ -36,9 +37,9 @@ export const driftedSettings: Fault = {
   },
 };
 
-/** Until the gateway takes no traffic, and says which setting it is. */
-async function untilNamed(gateway: { name: string; unready(): Promise<string[]> }, setting: string) {
-  await eventually(`${gateway.name} refuses, and names ${setting}`, async () =>
-    (await gateway.unready()).some((reason) => reason.includes(setting)),
+/** Until the role takes no traffic, and says which setting it is. */
+export async function untilNamed(role: Pick<Role, "name" | "unready">, setting: string): Promise<void> {
+  await eventually(`${role.name} refuses, and names ${setting}`, async () =>
+    (await role.unready()).some((reason) => reason.includes(setting)),
   );
 }

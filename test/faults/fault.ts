@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster, ClusterOptions } from "./cluster/cluster.ts";
 import type { Failover } from "./cluster/supervisor.ts";
+import type { TestContest } from "./contest.ts";
 import { Crowd } from "./judge/crowd.ts";
 import type { Silence } from "./judge/history.ts";
 import type { Journal } from "./judge/journal.ts";
@@ -20,7 +21,9 @@ export type Fault = {
   losesOnPurpose?: boolean;
   /** Why it can't be run here, in words, or null when it can. */
   impossible?: () => string | null;
-  /** A cluster of its own; without it the fault is run on the one that all the others share. */
+  /** On a cluster whose elections are buffered. */
+  buffered?: boolean;
+  /** A cluster of its own; without it the fault is run on the one that all others of its path share. */
   cluster?: ClusterOptions;
 };
 
@@ -31,22 +34,23 @@ export type Replacement = Failover & {
   backAtMs: number;
 };
 
+type Scope = Pick<Silence, "gateways" | "concerns">;
+
 /** What a fault plays on. */
 export class Stage {
   readonly silences: Silence[] = [];
   readonly replacements: Replacement[] = [];
+  /** By a fault that closed the contest: nobody can vote after it. */
+  isClosed = false;
 
   constructor(
     readonly cluster: Cluster,
     readonly random: Random,
+    readonly contest: TestContest,
     readonly voters: Voters,
     private readonly polls: Polls,
     private readonly journal: Journal,
   ) {}
-
-  get contest(): Polls["contest"] {
-    return this.polls.contest;
-  }
 
   /** Many more voters, in a hurry. */
   crowd(): Crowd {
@@ -62,15 +66,20 @@ export class Stage {
    * Nothing that anybody begins to ask for while `work` runs may be acknowledged while it runs, because of `what`.
    * Exact, and no matter of time: begin it when the cut is made, end it before it is mended.
    */
-  async silence<T>(what: string, work: () => Promise<T>, gateways?: readonly string[]): Promise<T> {
+  async silence<T>(what: string, work: () => Promise<T>, scope: Scope = {}): Promise<T> {
+    return this.silenceOf("acknowledged", what, work, scope);
+  }
+
+  /** The same of what may not be accepted. */
+  async silenceOf<T>(of: Silence["of"], what: string, work: () => Promise<T>, scope: Scope = {}): Promise<T> {
     const fromMs = performance.now();
-    this.event(`from now on nothing may be acknowledged: ${what}`);
+    this.event(`from now on nothing may be ${of}: ${what}`);
     try {
       return await work();
     } finally {
       const untilMs = performance.now();
-      this.silences.push({ what, fromMs, untilMs, ...(gateways === undefined ? {} : { gateways }) });
-      this.event(`until now nothing may be acknowledged: ${what}`);
+      this.silences.push({ what, of, fromMs, untilMs, ...scope });
+      this.event(`until now nothing may be ${of}: ${what}`);
     }
   }
 
@@ -79,9 +88,9 @@ export class Stage {
     await pause(ms);
   }
 
-  /** The supervisor replaces the primary, which died at `diedAtMs`. */
-  async replacePrimary(diedAtMs: number): Promise<Replacement> {
-    const failover = await this.cluster.supervisor.failover();
+  /** The supervisor replaces the primary, of the home ledger or of that one, which died at `diedAtMs`. */
+  async replacePrimary(diedAtMs: number, { supervisor } = this.cluster.home): Promise<Replacement> {
+    const failover = await supervisor.failover();
     this.event(`${failover.to} is primary instead of ${failover.from}`);
     const replacement = { ...failover, diedAtMs, backAtMs: Number.POSITIVE_INFINITY };
     this.replacements.push(replacement);

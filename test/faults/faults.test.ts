@@ -1,23 +1,23 @@
 /**
- * Each fault under one seed. `npm run test:faults` runs them under twenty. They share a cluster, and judge what it holds
- * again in the end, when every contest is final.
+ * Each fault under one seed. `npm run test:faults` runs them under twenty. They share two clusters, one for each path, and
+ * judge what these hold again in the end, when every contest is final.
  */
-import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./faults.ts";
-import { lostIn, Run } from "./suite.ts";
+import { lostIn, Run, whereRun } from "./suite.ts";
 
 setDefaultTimeout(180_000);
 
 const SEED = 1;
 
 const journals = mkdtempSync(join(tmpdir(), "urna-faults-journals-"));
-const shared = new Run(journals, () => undefined);
+const shared = { direct: new Run(journals, () => undefined), buffered: new Run(journals, () => undefined) };
 afterAll(async () => {
-  await shared[Symbol.asyncDispose]();
+  await shared.buffered[Symbol.asyncDispose]();
   rmSync(journals, { recursive: true });
 });
 
@@ -30,16 +30,20 @@ async function expectGood(run: Run, fault: Fault): Promise<void> {
   else expect(judgement.findings).toEqual([]);
 }
 
-for (const fault of FAULTS) {
-  test(fault.name, async () => {
-    const impossible = fault.impossible?.() ?? null;
-    if (impossible !== null) return console.warn(`SKIPPED ${fault.name}: ${impossible}`);
-    if (fault.cluster === undefined) return expectGood(shared, fault);
-    await using run = new Run(journals, () => undefined);
-    await expectGood(run, fault);
-  });
+async function play(fault: Fault): Promise<void> {
+  const impossible = fault.impossible?.() ?? null;
+  if (impossible !== null) return console.warn(`SKIPPED ${fault.name}: ${impossible}`);
+  const where = whereRun(fault);
+  if (where !== "own") return expectGood(shared[where], fault);
+  await using run = new Run(journals, () => undefined);
+  await expectGood(run, fault);
 }
 
-test("once every contest is final, the judge says the same", async () => {
-  expect(await shared.close()).toEqual([]);
+describe.each(["direct", "buffered", "own"] as const)("on clusters: %s", (path) => {
+  for (const fault of FAULTS.filter((each) => whereRun(each) === path)) test(fault.name, () => play(fault));
+  if (path === "own") return;
+  test("once every contest is final, the judge says the same", async () => {
+    expect(await shared[path].close()).toEqual([]);
+    await shared[path][Symbol.asyncDispose]();
+  });
 });

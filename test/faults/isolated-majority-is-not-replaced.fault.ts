@@ -12,7 +12,7 @@ export const isolatedMajority: Fault = {
     const { cut, left } = isolate(stage);
     await refused(stage);
     const alone = `${left} reaches no primary`;
-    await stage.silence(alone, () => stage.voters.acknowledge(30), [left]);
+    await stage.silence(alone, () => stage.voters.acknowledge(30), { gateways: [left] });
     stage.event(`${cut} and the others see each other again`);
     stage.cluster.network.heal();
   },

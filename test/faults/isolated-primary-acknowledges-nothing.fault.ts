@@ -16,7 +16,7 @@ export const isolatedPrimary: Fault = {
     await stage.lasts(random.whole(0, 500));
     await stage.replacePrimary(diedAtMs);
     const isolated = `${attached} sees none but ${leader.name}, which was replaced`;
-    await stage.silence(isolated, () => voters.acknowledge(30), [attached]);
+    await stage.silence(isolated, () => voters.acknowledge(30), { gateways: [attached] });
     stage.event("everybody sees both primaries");
     cluster.network.heal();
     await stage.lasts(random.whole(0, 2_000));

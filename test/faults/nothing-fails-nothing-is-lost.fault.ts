@@ -7,3 +7,9 @@ export const nothingFails: Fault = {
     await voters.acknowledge(400);
   },
 };
+
+export const bufferedNothingFails: Fault = {
+  ...nothingFails,
+  name: "buffered-nothing-fails-nothing-is-lost",
+  buffered: true,
+};

@@ -160,7 +160,7 @@ async function showsOn(stage: Stage): Promise<void> {
 function ballotsIn({ cluster, contest }: Stage): Promise<number> {
   const count = "SELECT count(*)::int AS ballots FROM ballots JOIN contests USING (contest_id) WHERE id = $1";
   return eventually("the ledger is read", async () => {
-    const { rows } = await cluster.ledger((client) => client.query(count, [contest.id]));
+    const { rows } = await cluster.home.read((client) => client.query(count, [contest.id]));
     return rows[0].ballots;
   });
 }

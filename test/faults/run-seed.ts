@@ -3,10 +3,10 @@ import { join } from "node:path";
 import type { Cluster } from "./cluster/cluster.ts";
 import { openContest, type TestContest } from "./contest.ts";
 import { type Fault, type Replacement, Stage } from "./fault.ts";
-import { checkReceipts, readLedger, recount } from "./judge/evidence.ts";
+import { checkFates, checkReceipts, openPartitions, readLedger, recount } from "./judge/evidence.ts";
 import type { Silence } from "./judge/history.ts";
 import { Journal, readJournal } from "./judge/journal.ts";
-import { type Judgement, judge, type ReceiptCheck } from "./judge/judge.ts";
+import { type FateCheck, type Judgement, judge, type ReceiptCheck } from "./judge/judge.ts";
 import { Voters } from "./judge/voters.ts";
 import { Random } from "./random.ts";
 
@@ -21,7 +21,9 @@ export type Evidence = {
   journal: string;
   silences: readonly Silence[];
   checks: readonly ReceiptCheck[];
+  fates: readonly FateCheck[];
   recounted: readonly string[];
+  openPartitions: readonly number[];
 };
 
 export type Played = Evidence & {
@@ -29,8 +31,10 @@ export type Played = Evidence & {
   /** What was violated beside the judge's rules. */
   error: string | null;
   tookMs: number;
-  /** The longest time between two acknowledgements. */
+  /** The longest time between two acknowledgements: of buffered ballots, between two of which somebody heard. */
   withoutServiceMs: number;
+  /** The longest time between two acceptances; null where nothing is accepted. */
+  withoutAcceptanceMs: number | null;
   /**
    * A primary's death until a standby confirms the new one's commits, and how much later a ballot is acknowledged. Not
    * where the old primary was back before that: two primaries are there until somebody stops one.
@@ -46,29 +50,39 @@ export async function runSeed(cluster: Cluster, fault: Fault, seed: number, fold
   const path = join(folder, `${contest.id}.jsonl`);
   using journal = new Journal(path);
   const random = new Random(seed);
-  const polls = { gateways: cluster.gateways, contest };
+  const polls = { gateways: cluster.gateways, verifier: cluster.role("results"), contest };
   const load = { voters: VOTERS, pauseMsMax: PAUSE_MS_MAX };
   const voters = new Voters({ ...polls, ...load, journal, random: random.fork() });
-  const stage = new Stage(cluster, random, voters, polls, journal);
+  const stage = new Stage(cluster, random, contest, voters, polls, journal);
   const error = await play(fault, stage);
-  const checks = await checkReceipts(cluster, contest, readJournal(path));
+  const entries = readJournal(path);
+  const fates = await checkFates(cluster, entries);
+  const checks = await checkReceipts(cluster, contest, entries);
   const recounted = await recount(cluster, contest.id);
-  const evidence = { contest, journal: path, silences: stage.silences, checks, recounted };
+  const { silences } = stage;
+  const evidence = { contest, journal: path, silences, checks, fates, recounted, openPartitions: [] };
   return {
     ...{ ...evidence, error },
     judgement: await judgeContest(cluster, evidence),
     tookMs: performance.now() - startedMs,
     withoutServiceMs: longestGapMs(journal.acknowledgedAtMs),
+    withoutAcceptanceMs: cluster.isBuffered ? longestGapMs(journal.acceptedAtMs) : null,
     replacements: stage.replacements.flatMap((replacement) => measure(replacement, journal)),
   };
 }
 
 export async function judgeContest(
   cluster: Cluster,
-  { contest, journal, silences, checks, recounted }: Evidence,
+  { contest, journal, silences, checks, fates, recounted, openPartitions }: Evidence,
 ): Promise<Judgement> {
-  const ledger = { ...(await readLedger(cluster, contest)), recount: recounted };
-  return judge({ entries: readJournal(journal), ledger, checks, silences });
+  const ledger = { ...(await readLedger(cluster, contest)), recount: recounted, openPartitions };
+  return judge({ entries: readJournal(journal), ledger, checks, fates, silences });
+}
+
+/** Once it is final. */
+export async function judgeFinal(cluster: Cluster, evidence: Evidence): Promise<Judgement> {
+  const open = await openPartitions(cluster, evidence.contest);
+  return judgeContest(cluster, { ...evidence, openPartitions: open });
 }
 
 /** Afterwards the cluster is whole, and nobody votes any more. Returns what the fault threw. */
@@ -84,7 +98,7 @@ async function play(fault: Fault, stage: Stage): Promise<string | null> {
     }
     stage.event("everything is mended");
     await cluster.makeWhole();
-    await voters.acknowledge(ACKNOWLEDGED_MIN);
+    if (!stage.isClosed) await voters.acknowledge(ACKNOWLEDGED_MIN);
     return error;
   } finally {
     await voters.stop();

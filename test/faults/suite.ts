@@ -6,7 +6,7 @@ import { type Cluster, startCluster } from "./cluster/cluster.ts";
 import { closeContest, untilFinal } from "./contest.ts";
 import type { Fault } from "./fault.ts";
 import { recount } from "./judge/evidence.ts";
-import { inWords, judgeContest, type Played, runSeed } from "./run-seed.ts";
+import { inWords, judgeFinal, type Played, runSeed } from "./run-seed.ts";
 
 /** Service must be back within this time of the end of a failover. */
 export const BEYOND_FAILOVER_MS_MAX = 2_000;
@@ -31,11 +31,12 @@ export type SuiteOptions = {
   stopped: AbortSignal;
 };
 
-/** Faults that have no cluster of their own share one. Leaves nothing running. */
+/** Leaves nothing running. */
 export async function runSuite({ faults, seeds, onProgress, stopped }: SuiteOptions): Promise<SuiteReport> {
   const journals = mkdtempSync(join(tmpdir(), "urna-faults-journals-"));
-  const shared = faults.filter((fault) => fault.cluster === undefined);
-  const groups = [shared, ...faults.filter((fault) => fault.cluster !== undefined).map((fault) => [fault])];
+  const { direct = [], buffered = [], own = [] } = Object.groupBy(faults, whereRun);
+  // Recorders go on with elections for an hour after they are final: not with those of all faults together.
+  const groups = [direct, ...[...buffered, ...own].map((fault) => [fault])];
   const reports: FaultReport[] = [];
   const closing: string[] = [];
   for (const group of groups) {
@@ -53,6 +54,12 @@ export async function runSuite({ faults, seeds, onProgress, stopped }: SuiteOpti
   const report = { faults: reports, closing, journals };
   if (isClean(report)) rmSync(journals, { recursive: true });
   return report;
+}
+
+/** Faults that have no cluster of their own share one of two. */
+export function whereRun({ cluster, buffered = false }: Fault): "own" | "buffered" | "direct" {
+  if (cluster !== undefined) return "own";
+  return buffered ? "buffered" : "direct";
 }
 
 export function isClean({ faults, closing }: SuiteReport): boolean {
@@ -96,10 +103,12 @@ export class Run implements AsyncDisposable {
   async seed(fault: Fault, seed: number): Promise<SeedReport> {
     const report: SeedReport = { seed, error: null, played: null };
     try {
-      this.cluster ??= await startCluster(fault.cluster);
+      this.cluster ??= await startCluster({ buffered: fault.buffered ?? false, ...fault.cluster });
       report.played = await runSeed(this.cluster, fault, seed, this.journals);
       report.error = report.played.error;
       this.played.push({ fault, report });
+      // Under the next fault, so that not all topics are drained for as long as the suite runs.
+      if (this.cluster.isBuffered) await closeContest(this.cluster, report.played.contest);
     } catch (thrown) {
       report.error = inWords(thrown);
       await this.abandon();
@@ -119,7 +128,7 @@ export class Run implements AsyncDisposable {
       for (const { fault, report } of this.played) {
         const played = report.played!;
         await untilFinal(cluster, played.contest);
-        played.judgement = await judgeContest(cluster, played);
+        played.judgement = await judgeFinal(cluster, played);
         if (!isGood(fault, report)) found.push(line(fault, report));
       }
       found.push(...(await recount(cluster)));
@@ -146,12 +155,13 @@ function line(fault: Fault, report: SeedReport): string {
   const verdict = verdictOn({ fault, seeds: [report] });
   if (played === null) return `${fault.name}, seed ${seed}: ${verdict}: ${error}`;
   const { tookMs, judgement } = played;
-  const { acknowledged, unknown, findings } = judgement;
+  const { acknowledged, accepted, unknown, findings } = judgement;
   const kinds = [...Map.groupBy(findings, ({ kind }) => kind)].map(
     ([kind, found]) => `${found.length} ${kind}`,
   );
   const parts = [
     `${(tookMs / 1000).toFixed(1)} s`,
+    ...(played.withoutAcceptanceMs === null ? [] : [`${accepted} accepted`]),
     `${acknowledged} acknowledged`,
     `${unknown} unknown`,
     ...played.replacements.map(({ beyondMs }) => `served ${Math.round(beyondMs)} ms beyond the failover`),

@@ -15,6 +15,7 @@ export type Figures = {
   verdict: ReturnType<typeof verdictOn>;
   seeds: number;
   ballots: number;
+  accepted: number;
   acknowledged: number;
   unknown: number;
   refused: number;
@@ -24,6 +25,7 @@ export type Figures = {
   errors: string[];
   /** The longest of all seeds, milliseconds. */
   withoutServiceMs: number;
+  withoutAcceptanceMs: number | null;
   /** Of primaries' deaths: the longest, milliseconds; null where none died. */
   failoverMs: number | null;
   beyondFailoverMs: number | null;
@@ -45,6 +47,7 @@ export function figuresOf(report: FaultReport): Figures {
     verdict: verdictOn(report),
     seeds: seeds.length,
     ballots: sum(({ judgement }) => judgement.ballots),
+    accepted: sum(({ judgement }) => judgement.accepted),
     acknowledged: sum(({ judgement }) => judgement.acknowledged),
     unknown: sum(({ judgement }) => judgement.unknown),
     refused: sum(({ judgement }) => judgement.refused),
@@ -53,6 +56,9 @@ export function figuresOf(report: FaultReport): Figures {
     otherFindings: sum(({ judgement }) => judgement.findings.length) - lost - doubled,
     errors: seeds.flatMap(({ seed, error }) => (error === null ? [] : [`seed ${seed}: ${error}`])),
     withoutServiceMs: longest(played.map((one) => one.withoutServiceMs)) ?? 0,
+    withoutAcceptanceMs: longest(
+      played.flatMap((one) => (one.withoutAcceptanceMs === null ? [] : [one.withoutAcceptanceMs])),
+    ),
     failoverMs: longest(replacements.map(({ failoverMs }) => failoverMs)),
     beyondFailoverMs: longest(replacements.map(({ beyondMs }) => beyondMs)),
   };
@@ -62,13 +68,15 @@ const COLUMNS: [string, (figures: Figures) => string][] = [
   ["fault", ({ fault }) => fault],
   ["seeds", ({ seeds }) => String(seeds)],
   ["ballots", ({ ballots }) => String(ballots)],
+  ["accepted", ({ accepted }) => String(accepted)],
   ["acknowledged", ({ acknowledged }) => String(acknowledged)],
   ["unknown", ({ unknown }) => String(unknown)],
   ["refused", ({ refused }) => String(refused)],
   ["lost", ({ lost, control }) => `${lost}${control ? "*" : ""}`],
   ["doubled", ({ doubled, control }) => `${doubled}${control ? "*" : ""}`],
   ["other", ({ otherFindings, control }) => `${otherFindings}${control ? "*" : ""}`],
-  ["no service ms", ({ withoutServiceMs }) => String(withoutServiceMs)],
+  ["no acceptance ms", ({ withoutAcceptanceMs }) => String(withoutAcceptanceMs ?? "–")],
+  ["no recording ms", ({ withoutServiceMs }) => String(withoutServiceMs)],
   ["failover ms", ({ failoverMs }) => String(failoverMs ?? "–")],
   ["beyond ms", ({ beyondFailoverMs }) => String(beyondFailoverMs ?? "–")],
   ["", ({ verdict, skipped }) => (skipped === null ? verdict : "SKIPPED")],

@@ -8,7 +8,7 @@ export const withoutStandbys: Fault = {
     const { cluster, random, voters } = stage;
     const { leader, standbys } = cluster.supervisor;
     const lost = [];
-    for (const standby of standbys) lost.push({ standby, comeBack: await lose(stage, standby) });
+    for (const standby of standbys) lost.push({ standby, comeBack: await lose(stage, standby, leader) });
     await stage.silence(`${leader.name} has no standby`, () => stage.lasts(random.whole(500, 2_500)));
     const first = random.one(lost);
     stage.event(`${first.standby.name} comes back`);
@@ -18,9 +18,9 @@ export const withoutStandbys: Fault = {
 };
 
 /** In one of the ways in which machines are lost; returns what brings it back. */
-async function lose(stage: Stage, standby: Node): Promise<() => void> {
+export async function lose(stage: Stage, standby: Node, leader: Node): Promise<() => void> {
   const { cluster, random } = stage;
-  const { network, supervisor } = cluster;
+  const { network } = cluster;
   const how = random.one(["killed", "frozen", "cut off"] as const);
   stage.event(`${standby.name} is ${how}`);
   switch (how) {
@@ -31,7 +31,7 @@ async function lose(stage: Stage, standby: Node): Promise<() => void> {
       standby.freeze();
       return () => standby.thaw();
     case "cut off":
-      network.hold(standby.name, supervisor.leader.name);
-      return () => network.release(standby.name, supervisor.leader.name);
+      network.hold(standby.name, leader.name);
+      return () => network.release(standby.name, leader.name);
   }
 }

@@ -165,7 +165,8 @@ const SLEEPS: Record<string, number> = {
   "test/embedded/synchronous.test.ts": 1,
   "test/faults/fault.ts": 1,
   "test/faults/judge/crowd.ts": 1,
-  "test/faults/judge/voters.ts": 2,
+  "test/faults/judge/evidence.ts": 1,
+  "test/faults/judge/voters.ts": 3,
   "test/support/eventually.ts": 1,
 };
 

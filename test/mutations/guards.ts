@@ -5,6 +5,7 @@
 import type { Guard } from "./guard.ts";
 import { ACCESS } from "./guards/access.ts";
 import { ANSWERS } from "./guards/answers.ts";
+import { BUFFERING } from "./guards/buffering.ts";
 import { CLOSING } from "./guards/closing.ts";
 import { COMMIT } from "./guards/commit.ts";
 import { DURABLE_READS } from "./guards/durable-reads.ts";
@@ -23,6 +24,7 @@ export const GUARDS: readonly Guard[] = [
   ...STREAM,
   ...LANE,
   ...ANSWERS,
+  ...BUFFERING,
   ...CLOSING,
   ...PROOF,
   ...LEDGERS,

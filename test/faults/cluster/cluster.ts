@@ -1,142 +1,110 @@
 /**
- * A cluster under test: a primary and two standbys (`ANY 1`), two gateways, results and admin, real processes on
- * loopback, with a network between them that can be cut.
+ * A cluster under test: ledgers, two gateways, results and admin, real processes on loopback, with a network between them
+ * and PostgreSQL that can be cut. A buffered one has three Kafka brokers, a further ledger and two recorders besides.
  */
-import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { SecretsText } from "../../../src/admission/secrets.ts";
-import { drawSecrets, writeSecretsFile } from "../../../src/admission/secrets-file.ts";
-import { findBinaries } from "../../../src/embedded/binaries.ts";
-import { findServerUser } from "../../../src/embedded/server-user.ts";
-import { type Settings, USER } from "../../../src/embedded/settings.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freePort } from "../../support/free-port.ts";
 import { RedisServer } from "../../support/redis/server.ts";
-import { Builder, DATABASE, ROLE } from "./builder.ts";
+import { type Broker, Brokers } from "./brokers.ts";
+import { Ledger, type NodesOptions } from "./ledger.ts";
 import { Network } from "./network.ts";
-import { Node } from "./node.ts";
+import type { Node } from "./node.ts";
 import { Role, type RoleName } from "./role.ts";
-import { type Address, type Client, resetSettings, withClient } from "./statements.ts";
-import { Supervisor } from "./supervisor.ts";
+import { openSite, type Site } from "./site.ts";
+import type { Client } from "./statements.ts";
+import type { Supervisor } from "./supervisor.ts";
 
-const NODES = ["node1", "node2", "node3"] as const;
+const NODES: Record<string, readonly string[]> = {
+  home: ["node1", "node2", "node3"],
+  east: ["east1", "east2", "east3"],
+};
 const ROLES: Record<string, RoleName> = {
   admin: "admin",
   gateway1: "gateway",
   gateway2: "gateway",
   results: "results",
 };
+const RECORDERS: Record<string, RoleName> = { recorder1: "recorder", recorder2: "recorder" };
 /** Where there is a Redis: somebody must share the results with the first one. */
-const SECOND_RESULTS = "results2";
+const SECOND_RESULTS: Record<string, RoleName> = { results2: "results" };
 /** Short, so that outcomes become unknown within the seconds that a fault lasts. */
 const DEADLINE_MS = 1_500;
 const MEND_TIMEOUT_MS = 120_000;
 
-export type ClusterOptions = {
-  /** What a node's processes get beyond what they need, asked for at every start: a preloaded library, say. */
-  environment?: (dataFolder: string) => Record<string, string>;
-  /** PostgreSQL settings of all nodes that win over the others. */
-  settings?: Settings;
-  /** Called before anything is in a node's folder: a file system of its own, say. */
-  prepareNode?: (opened: AsyncDisposableStack, folder: string) => void;
+export type ClusterOptions = NodesOptions & {
+  /** Whether there is what ballots are buffered with. */
+  buffered?: boolean;
   /** All roles have a Redis, and there is a second results role. */
   redis?: boolean;
 };
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
 
+export type Process = Node | Role | Broker;
+
 /** Resolves when every role takes traffic. Whatever it started is gone once it is disposed of. */
-export async function startCluster(options: ClusterOptions = {}) {
+export async function startCluster(given: ClusterOptions = {}) {
+  const { buffered = false, redis: hasRedis = false, ...options } = given;
   await using opened = new AsyncDisposableStack();
-  const folder = opened.adopt(makeFolder(), (path) => rmSync(path, { recursive: true, force: true }));
-  const site = await prepare(folder);
+  const site = await openSite(opened);
   const network = opened.use(new Network());
-  const nodes: Node[] = [];
-  for (const name of NODES) nodes.push(opened.use(await openNode(opened, site, name, options)));
-  const redis = options.redis === true ? opened.use(await RedisServer.start()) : null;
-  const roleNames = [...Object.keys(ROLES), ...(redis === null ? [] : [SECOND_RESULTS])];
-  for (const from of [...NODES, ...roleNames, "supervisor"]) {
-    for (const { name, port } of nodes) if (from !== name) await network.connect(from, name, port);
+  const names = { ...ROLES, ...(buffered ? RECORDERS : {}), ...(hasRedis ? SECOND_RESULTS : {}) };
+  const ledgers: Ledger[] = [];
+  for (const [name, nodes] of Object.entries(NODES).slice(0, buffered ? 2 : 1)) {
+    const askers = Object.keys(names);
+    ledgers.push(await Ledger.open(opened, site, network, { name, names: nodes, askers, options }));
   }
-  const superuser = { user: USER, password: site.password, database: "postgres" };
-  const connectionInfo = (node: Node, primary: Node) =>
-    `host=127.0.0.1 port=${network.port(node.name, primary.name)} user=${USER} password=${site.password} ` +
-    `application_name=${node.applicationName}`;
-  const supervisor = new Supervisor({ nodes, network, superuser, connectionInfo });
-  const builder = new Builder({ ...site, nodes, connectionInfo, superuser });
-  await builder.build();
+  const brokers = buffered ? opened.use(await Brokers.start()) : null;
+  const redis = hasRedis ? opened.use(await RedisServer.start()) : null;
   const roles: Role[] = [];
-  for (const name of roleNames) roles.push(opened.use(await openRole(site, network, name, redis)));
+  for (const [name, role] of Object.entries(names)) {
+    const environment = {
+      ...environmentOf(site, ledgers, brokers, name),
+      ...(redis === null ? {} : { URNA_REDIS: redis.address }),
+    };
+    roles.push(
+      opened.use(new Role({ name, role, port: await freePort(), folder: site.folder, environment })),
+    );
+  }
   await roles[0]!.untilReady(); // the admin role makes the schema
   await Promise.all(roles.map((role) => role.untilReady()));
-  return new RunningCluster(
-    { site, network, nodes, roles, supervisor, builder, superuser, redis },
-    opened.move(),
-  );
+  return new RunningCluster({ site, network, ledgers, brokers, redis, roles }, opened.move());
 }
 
-type Site = Awaited<ReturnType<typeof prepare>>;
-
-async function prepare(folder: string) {
-  const binaries = await findBinaries();
-  const user = await findServerUser(folder, binaries.postgres);
-  const password = randomBytes(24).toString("hex");
-  const passwordFile = join(folder, "password");
-  user.write(passwordFile, `${password}\n`);
-  const secrets: SecretsText = drawSecrets();
-  const secretsFile = join(folder, "secrets.json");
-  writeSecretsFile(secretsFile, secrets);
-  const adminToken = randomBytes(24).toString("base64url");
-  return { folder, binaries, user, password, passwordFile, secrets, secretsFile, adminToken };
-}
-
-function makeFolder(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "urna-faults-")));
-  chmodSync(folder, 0o755); // PostgreSQL may run as another user
-  return folder;
-}
-
-async function openNode(opened: AsyncDisposableStack, site: Site, name: string, options: ClusterOptions) {
-  const folder = join(site.folder, name);
-  mkdirSync(folder);
-  options.prepareNode?.(opened, folder);
-  chmodSync(folder, 0o755);
-  site.user.own(folder);
-  const { binaries, user } = site;
-  const { settings = {}, environment = () => ({}) } = options;
-  return new Node({ name, folder, port: await freePort(), binaries, user, settings, environment });
-}
-
-async function openRole(site: Site, network: Network, name: string, redis: RedisServer | null) {
-  const { folder, password, secretsFile, adminToken } = site;
-  const hosts = NODES.map((node) => `127.0.0.1:${network.port(name, node)}`).join(",");
+function environmentOf(
+  { secretsFile, adminToken }: Site,
+  [home, ...further]: readonly Ledger[],
+  brokers: Brokers | null,
+  process: string,
+): Record<string, string> {
   const environment = {
-    DATABASE_URL: `postgres://${ROLE}:${password}@${hosts}/${DATABASE}`,
+    DATABASE_URL: home!.urlFrom(process),
     URNA_SECRETS_FILE: secretsFile,
     URNA_ADMIN_TOKEN: adminToken,
     URNA_DEADLINE_MS: String(DEADLINE_MS),
     // More than by default, so that they overlap; small ones, so that a crowd fills them while the ledger stalls.
     URNA_LANES: "2",
     URNA_BATCH_BALLOTS_MAX: "100",
-    ...(redis === null ? {} : { URNA_REDIS: redis.address }),
   };
-  return new Role({ name, role: ROLES[name] ?? "results", port: await freePort(), folder, environment });
+  if (brokers === null) return environment;
+  const ledgers = further.map((ledger) => `${ledger.name}=${ledger.urlFrom(process)}`).join(" ");
+  return { ...environment, URNA_KAFKA: brokers.address, URNA_LEDGERS: ledgers };
 }
 
 type Parts = {
   site: Site;
   network: Network;
-  nodes: readonly Node[];
-  roles: readonly Role[];
-  supervisor: Supervisor;
-  builder: Builder;
-  superuser: Omit<Address, "port">;
+  /** The home ledger first. */
+  ledgers: readonly Ledger[];
+  brokers: Brokers | null;
   redis: RedisServer | null;
+  roles: readonly Role[];
 };
 
 class RunningCluster implements AsyncDisposable {
+  /** Topics that were damaged for good: their partitions stay stopped, and no role is ready as long as it has one. */
+  readonly damaged = new Set<string>();
   private readonly parts: Parts;
   private readonly opened: AsyncDisposableStack;
 
@@ -153,20 +121,43 @@ class RunningCluster implements AsyncDisposable {
     return this.parts.network;
   }
 
+  get ledgers(): readonly Ledger[] {
+    return this.parts.ledgers;
+  }
+
+  get home(): Ledger {
+    return this.parts.ledgers[0]!;
+  }
+
+  get isBuffered(): boolean {
+    return this.parts.brokers !== null;
+  }
+
+  /** Null where nothing is buffered. */
+  get brokers(): Brokers | null {
+    return this.parts.brokers;
+  }
+
+  /** Only where the cluster was asked for with one. */
+  get redis(): RedisServer {
+    return this.parts.redis!;
+  }
+
+  get processes(): Process[] {
+    return [...this.nodes, ...this.roles, ...(this.brokers?.all ?? [])];
+  }
+
   get nodes(): readonly Node[] {
-    return this.parts.nodes;
+    return this.parts.ledgers.flatMap(({ nodes }) => nodes);
   }
 
   get roles(): readonly Role[] {
     return this.parts.roles;
   }
 
+  /** The home ledger's. */
   get supervisor(): Supervisor {
-    return this.parts.supervisor;
-  }
-
-  get redis(): RedisServer {
-    return this.parts.redis!;
+    return this.home.supervisor;
   }
 
   get secrets(): SecretsText {
@@ -178,58 +169,46 @@ class RunningCluster implements AsyncDisposable {
   }
 
   get gateways(): Role[] {
-    return this.parts.roles.filter(({ role }) => role === "gateway");
+    return this.rolesOf("gateway");
+  }
+
+  get recorders(): Role[] {
+    return this.rolesOf("recorder");
   }
 
   role(name: "admin" | "results" | "results2" | "gateway1" | "gateway2"): Role {
     return this.parts.roles.find((role) => role.name === name)!;
   }
 
-  /** Asks a node as superuser, past the network and whatever is cut in it. */
+  /** Asks a node, of any ledger, as superuser, past the network and whatever is cut in it. */
   at<T>(node: Node, work: (client: Client) => Promise<T>): Promise<T> {
-    return withClient({ ...this.parts.superuser, port: node.port }, work);
-  }
-
-  /** The ledger as the primary has it, past the network. */
-  ledger<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const { superuser, supervisor } = this.parts;
-    return withClient({ ...superuser, database: DATABASE, port: supervisor.leader.port }, work);
-  }
-
-  /** The primary's connection string, for commands. */
-  get databaseUrl(): string {
-    const { site, supervisor } = this.parts;
-    return `postgres://${ROLE}:${site.password}@127.0.0.1:${supervisor.leader.port}/${DATABASE}`;
+    return this.home.at(node, work);
   }
 
   /** Until it accepts connections; it is started where it has ended. */
   untilUp(node: Node): Promise<void> {
-    return this.parts.builder.untilUp(node);
+    return this.home.untilUp(node);
   }
 
-  /** Undoes whatever a fault left behind: resolves when both standbys follow the primary and every role takes traffic. */
+  /** Undoes whatever a fault left behind: resolves when all standbys follow and every role takes traffic. */
   async makeWhole(): Promise<void> {
     // Again when it fails: a node may just then be restarting after the crash of one of its processes.
     await eventually("the cluster is whole", () => this.mend(), MEND_TIMEOUT_MS);
   }
 
   private async mend(): Promise<true> {
-    const { network, nodes, roles, supervisor, builder } = this.parts;
-    const { leader } = supervisor;
+    const { network, ledgers, brokers, roles } = this.parts;
     network.heal();
-    for (const process of [...nodes, ...roles]) process.thaw();
-    await builder.untilUp(leader);
-    await this.at(leader, resetSettings);
-    const followed = supervisor.standbys.map(async (node) => {
-      await builder.untilFollowing(leader, node, supervisor.stale.has(node));
-      supervisor.stale.delete(node);
-    });
-    // All of them, so that none is still at work when it is tried again.
-    for (const outcome of await Promise.allSettled(followed)) {
-      if (outcome.status === "rejected") throw outcome.reason;
-    }
-    await Promise.all(roles.map((role) => role.untilReady()));
+    for (const process of [...this.nodes, ...roles]) process.thaw();
+    await brokers?.makeWhole();
+    for (const ledger of ledgers) await ledger.makeWhole();
+    const isToStay = (reason: string) => [...this.damaged].some((topic) => reason.includes(topic));
+    await Promise.all(roles.map((role) => role.untilReady(isToStay)));
     return true;
+  }
+
+  private rolesOf(name: RoleName): Role[] {
+    return this.parts.roles.filter(({ role }) => role === name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

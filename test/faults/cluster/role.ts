@@ -1,7 +1,7 @@
 /** One of Urna's roles as a process of its own, as an operator starts it: it stays dead until it is started again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Keeper } from "../../../src/embedded/keeper.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -9,7 +9,7 @@ import { QUIET } from "./quiet.ts";
 
 const MAIN = join(import.meta.dir, "../../../src/main.ts");
 
-export type RoleName = "gateway" | "results" | "admin";
+export type RoleName = "gateway" | "recorder" | "results" | "admin";
 
 export type RoleOptions = {
   /** Its place in the network; there are several gateways. */
@@ -41,6 +41,10 @@ export class Role {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
   start(): void {
     const { role, port, folder, environment, name } = this.options;
     const log = openSync(join(folder, `${name}.log`), "a");
@@ -65,6 +69,15 @@ export class Role {
     await this.keeper.guard("primary", undefined);
   }
 
+  /** As an operator stops it: it finishes what it has. */
+  async stop(): Promise<void> {
+    if (!this.isRunning) return;
+    const ended = once(this.process!, "exit");
+    this.process!.kill("SIGTERM");
+    await ended;
+    await this.keeper.guard("primary", undefined);
+  }
+
   freeze(): void {
     this.process?.kill("SIGSTOP");
   }
@@ -80,13 +93,24 @@ export class Role {
     return reasons.map(({ check, found }) => `${check} is ${found}`);
   }
 
-  /** Starts it where it has ended, and waits until it takes traffic. */
-  async untilReady(): Promise<void> {
+  /** All that it has said since it was first started. */
+  get log(): string {
+    return readFileSync(join(this.options.folder, `${this.name}.log`), "utf8");
+  }
+
+  /** The lines of a metric, as it is now. */
+  async metric(name: string): Promise<string[]> {
+    const answer = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(2_000) });
+    return (await answer.text()).split("\n").filter((line) => line.startsWith(name));
+  }
+
+  /** Starts it where it has ended, and waits until it takes traffic, but for reasons that are there to stay. */
+  async untilReady(isToStay: (reason: string) => boolean = () => false): Promise<void> {
     await eventually(
       `${this.name} is ready`,
       async () => {
         if (!this.isRunning) this.start();
-        const reasons = await this.unready();
+        const reasons = (await this.unready()).filter((reason) => !isToStay(reason));
         if (reasons.length > 0) throw new Error(reasons.join("; "));
         return true;
       },

@@ -5,9 +5,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { ballotRequest } from "../../../src/client/ballot-request.ts";
 import { Connection, originOf } from "../../../src/client/connection.ts";
-import type { Receipt } from "../../../src/election/receipt.ts";
 import type { Random } from "../random.ts";
-import type { Journal } from "./journal.ts";
+import { type Journal, saidBy } from "./journal.ts";
 import type { Gateway, Polls } from "./voters.ts";
 
 export type CrowdOptions = Polls & { journal: Journal; random: Random };
@@ -98,9 +97,9 @@ class Caster {
   ) {
     this.connection = new Connection(originOf(gateway.url), {
       answered: ({ status, body }) => {
-        const { code = null, receipt = null } = JSON.parse(body.toString()) as Answer;
-        journal.answer(this.request, status, code, receipt);
-        this.settle(code);
+        const said = saidBy("cast", status, JSON.parse(body.toString()));
+        journal.answer(this.request, said);
+        this.settle(said.code);
       },
       failed: ({ reason }) => {
         journal.failure(this.request, reason);
@@ -125,5 +124,3 @@ class Caster {
     this.connection.close();
   }
 }
-
-type Answer = { code?: string; receipt?: Receipt };

@@ -1,89 +1,6 @@
 /** The judge catches what it is there for: each history here but the honest ones has one thing wrong with it. */
 import { describe, expect, test } from "bun:test";
-import type { Receipt } from "../../../src/election/receipt.ts";
-import type { Silence } from "./history.ts";
-import type { Entry, SentBallot } from "./journal.ts";
-import { type FinalBallot, type FindingKind, judge, type ReceiptCheck } from "./judge.ts";
-
-/** A history in the making: what voters sent and were told, what the ledger has, and what became of the receipts. */
-class History {
-  readonly entries: Entry[] = [];
-  readonly silences: Silence[] = [];
-  ballots: FinalBallot[] = [];
-  checks: ReceiptCheck[] = [];
-  blocks: Map<number, number> | null = null;
-  tally: Map<number, number> | null = null;
-  recount: string[] = [];
-  private nowMs = 0;
-  private requests = 0;
-
-  send(ballot: SentBallot, asks = false): number {
-    const id = ++this.requests;
-    this.entries.push({ kind: "request", id, atMs: ++this.nowMs, gateway: "gateway1", asks, ...ballot });
-    return id;
-  }
-
-  tell(id: number, status: number, code: string | null, receipt: Receipt | null = null): this {
-    this.entries.push({ kind: "answer", id, atMs: ++this.nowMs, status, code, receipt });
-    return this;
-  }
-
-  lose(id: number): this {
-    this.entries.push({ kind: "failure", id, atMs: ++this.nowMs, reason: "the connection was lost" });
-    return this;
-  }
-
-  refuse(ballot: SentBallot, code = "not_recorded"): this {
-    return this.tell(this.send(ballot), code === "not_recorded" ? 503 : 409, code);
-  }
-
-  /** Sent, and acknowledged with the receipt of that row. */
-  acknowledge(ballot: SentBallot, row: FinalBallot): this {
-    return this.tell(this.send(ballot), 201, null, receiptOf(row));
-  }
-
-  record(...rows: FinalBallot[]): this {
-    this.ballots.push(...rows);
-    return this;
-  }
-
-  check(row: FinalBallot, changes: Partial<ReceiptCheck> = {}): this {
-    const receipt = receiptOf(row);
-    this.checks.push({ voter: row.voter, receipt, found: receipt, verified: "recorded", ...changes });
-    return this;
-  }
-
-  silent(work: () => void): this {
-    const fromMs = ++this.nowMs;
-    work();
-    this.silences.push({ what: "no standby is there", fromMs, untilMs: ++this.nowMs });
-    return this;
-  }
-
-  judge() {
-    const { entries, ballots, checks, silences, recount } = this;
-    const counted = Map.groupBy(ballots, ({ selections }) => selections[0] ?? 0);
-    const counts = new Map([...counted].map(([option, rows]) => [option, rows.length]));
-    const ledger = { ballots, blocks: this.blocks ?? counts, tally: this.tally ?? counts, recount };
-    return judge({ entries, ledger, checks, silences });
-  }
-
-  kinds(): FindingKind[] {
-    return this.judge().findings.map(({ kind }) => kind);
-  }
-}
-
-const ANA: FinalBallot = { voter: "ana", selections: [2], nonce: "n1", stream: 1, seq: 7, index: 3 };
-const BEN: FinalBallot = { voter: "ben", selections: [1], nonce: "n2", stream: 1, seq: 7, index: 4 };
-
-function sent({ voter, selections, nonce }: FinalBallot): SentBallot {
-  return { voter, selections, nonce };
-}
-
-function receiptOf({ selections, nonce, stream, seq, index }: FinalBallot): Receipt {
-  const where = { stream, seq, index, recordedAt: "2026-03-01T20:15:00.000Z" };
-  return { contest: "a contest", leaf: `leaf of ${nonce}`, nonce, selections, ...where };
-}
+import { ANA, BEN, History, receiptOf, sent } from "./staged-history.ts";
 
 /** Ana's ballot was acknowledged, and everything about it is right. */
 function honest(): History {
@@ -93,7 +10,7 @@ function honest(): History {
 describe("an honest history has no findings", () => {
   test("acknowledged and final", () => {
     expect(honest().judge()).toEqual({
-      ...{ ballots: 1, acknowledged: 1, unknown: 0, refused: 0, final: 1 },
+      ...{ ballots: 1, acknowledged: 1, accepted: 0, unknown: 0, refused: 0, final: 1 },
       findings: [],
     });
   });
@@ -131,10 +48,10 @@ describe("an honest history has no findings", () => {
 
   test("asked for before it was recorded, and after; and in vain", () => {
     const history = new History();
-    history.lose(history.send(sent(ANA))).tell(history.send(sent(ANA), true), 404, "no_such_ballot");
+    history.lose(history.send(sent(ANA))).tell(history.send(sent(ANA), "find"), 404, "no_such_ballot");
     history
-      .tell(history.send(sent(ANA), true), 200, null, receiptOf(ANA))
-      .lose(history.send(sent(ANA), true));
+      .tell(history.send(sent(ANA), "find"), 200, null, receiptOf(ANA))
+      .lose(history.send(sent(ANA), "find"));
     expect(history.record(ANA).check(ANA).judge()).toMatchObject({
       acknowledged: 1,
       unknown: 0,
@@ -172,14 +89,14 @@ describe("found is", () => {
 
   test("a voter who asked for the ballot and was told that there is none, after it was acknowledged", () => {
     const history = honest();
-    expect(history.tell(history.send(sent(ANA), true), 404, "no_such_ballot").kinds()).toEqual([
+    expect(history.tell(history.send(sent(ANA), "find"), 404, "no_such_ballot").kinds()).toEqual([
       "told_falsely",
     ]);
   });
 
   test("a ballot that was shown to the voter who asked, and is lost", () => {
     const history = new History();
-    history.lose(history.send(sent(ANA))).tell(history.send(sent(ANA), true), 200, null, receiptOf(ANA));
+    history.lose(history.send(sent(ANA))).tell(history.send(sent(ANA), "find"), 200, null, receiptOf(ANA));
     expect(history.check(ANA).kinds()).toEqual(["lost"]);
   });
 
@@ -266,6 +183,6 @@ describe("found is", () => {
     history.silent(() =>
       code === null ? history.acknowledge(sent(ANA), ANA) : history.tell(history.send(other), status, code),
     );
-    expect(history.kinds()).toEqual(["acknowledged_in_silence"]);
+    expect(history.kinds()).toEqual(["told_in_silence"]);
   });
 });

@@ -1,18 +1,21 @@
 /**
  * Voters who cast while things break, as people and their pages do: most repeat the same ballot until they know, some
- * give up, some press twice, some change their mind, some keep no nonce. Everything goes through the journal.
+ * give up, some press twice, some change their mind, some keep no nonce. Many whose ballot was accepted ask until they
+ * know what became of it; they hold nobody up. Everything goes through the journal.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Receipt } from "../../../src/election/receipt.ts";
+import type { AcceptedReceipt } from "../../../src/election/receipt.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Random } from "../random.ts";
-import type { Journal, SentBallot } from "./journal.ts";
+import { type Call, type Journal, type Said, type SentBallot, saidBy } from "./journal.ts";
 
 export type Gateway = { name: string; url: string };
 
 /** Where people vote, and what they vote on. */
 export type Polls = {
   gateways: readonly Gateway[];
+  /** Who verifies receipts. */
+  verifier: Gateway;
   contest: { id: string; options: number; mint: (voter: string) => string };
 };
 
@@ -25,16 +28,22 @@ export type VotersOptions = Polls & {
   pauseMsMax: number;
 };
 
-type Answered = "acknowledged" | "already_voted" | "refused" | "unknown";
+type Answered = "acknowledged" | "accepted" | "already_voted" | "refused" | "unknown";
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const RETRY_PAUSE_MS = 60;
 /** Voters who know nothing by then are left in doubt, as some always are. */
 const SETTLE_TIMEOUT_MS = 10_000;
+const FOLLOWED = 0.6;
+/** Who ask at a time what became of their accepted ballots; past it nobody else begins to. */
+const FOLLOWERS_MAX = 100;
+const FOLLOW_PAUSE_MS = 100;
+const FOLLOW_PAUSE_MS_MAX = 1_000;
 
 export class Voters {
   private readonly options: VotersOptions;
   private readonly loops: Promise<void>[];
+  private readonly followers = new Set<Promise<void>>();
   private arrived = 0;
   private stopping = false;
   private giveUpAtMs = Number.POSITIVE_INFINITY;
@@ -52,11 +61,19 @@ export class Voters {
     await eventually(`${more} more ballots are acknowledged`, () => journal.acknowledged >= target, 60_000);
   }
 
+  /** Resolves when so many more ballots have been accepted. */
+  async accept(more: number): Promise<void> {
+    const { journal } = this.options;
+    const target = journal.accepted + more;
+    await eventually(`${more} more ballots are accepted`, () => journal.accepted >= target, 60_000);
+  }
+
   /** No further voter comes; those who are there finish, or give up in the end. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.giveUpAtMs = performance.now() + SETTLE_TIMEOUT_MS;
     await Promise.all(this.loops);
+    await Promise.all(this.followers);
   }
 
   private async cast(random: Random): Promise<void> {
@@ -94,7 +111,7 @@ export class Voters {
   private async untilKnown(ballot: SentBallot, random: Random): Promise<void> {
     for (;;) {
       const answered = await this.send(ballot, random);
-      if (answered === "acknowledged" || answered === "already_voted") return;
+      if (answered === "acknowledged" || answered === "accepted" || answered === "already_voted") return;
       if (performance.now() >= this.giveUpAtMs) return;
       // Some look first whether it is there. Who keeps no nonce would not know the ballot again.
       if (ballot.nonce !== null && random.chance(0.2) && (await this.ask(ballot, random)) === "acknowledged")
@@ -105,39 +122,81 @@ export class Voters {
 
   private ask(ballot: SentBallot, random: Random): Promise<Answered> {
     const gateway = random.one(this.options.gateways);
-    const id = this.options.journal.request(gateway.name, ballot, true);
-    return this.call(id, `${gateway.url}/v1/contests/${this.options.contest.id}/ballot`, ballot.voter, null);
+    return this.call("find", gateway, ballot, null).then(answeredBy);
   }
 
-  private send(ballot: SentBallot, random: Random): Promise<Answered> {
+  private async send(ballot: SentBallot, random: Random): Promise<Answered> {
     const gateway = random.one(this.options.gateways);
-    const { voter, selections, nonce } = ballot;
-    const id = this.options.journal.request(gateway.name, ballot);
-    const body = JSON.stringify(nonce === null ? { selections } : { selections, nonce });
-    return this.call(id, `${gateway.url}/v1/contests/${this.options.contest.id}/ballots`, voter, body);
+    const { selections, nonce } = ballot;
+    const said = await this.call(
+      "cast",
+      gateway,
+      ballot,
+      nonce === null ? { selections } : { selections, nonce },
+    );
+    if (said !== null && said.accepted !== null && random.chance(FOLLOWED)) {
+      this.beginToFollow(ballot.voter, said.accepted);
+    }
+    return answeredBy(said);
   }
 
-  /** With a body it casts, without one it asks. */
-  private async call(id: number, url: string, voter: string, body: string | null): Promise<Answered> {
-    const { journal, contest } = this.options;
-    const authorization = `Bearer ${contest.mint(voter)}`;
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    try {
-      const headers = { authorization, "content-type": "application/json" };
-      const response = await fetch(
-        url,
-        body === null ? { headers, signal } : { method: "POST", headers, body, signal },
-      );
-      const { code = null, receipt = null } = (await response.json()) as { code?: string; receipt?: Receipt };
-      journal.answer(id, response.status, code, receipt);
-      if (receipt !== null) return "acknowledged";
-      if (code === "already_voted") return code;
-      return code === "not_recorded" ? "refused" : "unknown";
-    } catch (error) {
-      journal.failure(id, (error as Error).message);
-      return "unknown";
+  private beginToFollow(voter: string, receipt: AcceptedReceipt): void {
+    if (this.followers.size >= FOLLOWERS_MAX) return;
+    const following = this.follow(voter, receipt);
+    this.followers.add(following);
+    void following.then(() => this.followers.delete(following));
+  }
+
+  /** Until it is known what became of it, or nobody waits any more. */
+  private async follow(voter: string, receipt: AcceptedReceipt): Promise<void> {
+    const { verifier } = this.options;
+    const ballot = { voter, selections: receipt.selections, nonce: receipt.nonce };
+    for (let pauseMs = FOLLOW_PAUSE_MS; performance.now() < this.giveUpAtMs; ) {
+      const fate = (await this.call("verify", verifier, ballot, receipt))?.fate ?? null;
+      if (fate !== null && fate !== "accepted") return;
+      await pause(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, FOLLOW_PAUSE_MS_MAX);
     }
   }
+
+  /** Null where no answer came. */
+  private async call(
+    call: Call,
+    { name, url }: Gateway,
+    ballot: SentBallot,
+    body: object | null,
+  ): Promise<Said | null> {
+    const { journal, contest } = this.options;
+    const path = {
+      cast: `contests/${contest.id}/ballots`,
+      find: `contests/${contest.id}/ballot`,
+      verify: "receipts/verify",
+    };
+    const authorization = `Bearer ${contest.mint(ballot.voter)}`;
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const headers = { authorization, "content-type": "application/json" };
+    const id = journal.request(name, ballot, call);
+    try {
+      const response = await fetch(
+        `${url}/v1/${path[call]}`,
+        body === null ? { headers, signal } : { method: "POST", headers, body: JSON.stringify(body), signal },
+      );
+      const said = saidBy(call, response.status, await response.json());
+      journal.answer(id, said);
+      return said;
+    } catch (error) {
+      journal.failure(id, (error as Error).message);
+      return null;
+    }
+  }
+}
+
+function answeredBy(said: Said | null): Answered {
+  if (said === null) return "unknown";
+  if (said.receipt !== null) return "acknowledged";
+  if (said.accepted !== null) return "accepted";
+  if (said.code === "already_voted") return said.code;
+  return said.code === "not_recorded" ? "refused" : "unknown";
 }
 
 function nonceOf(random: Random): string {

@@ -69,6 +69,10 @@ export class Broker {
     return this.process!.freeze();
   }
 
+  get isRunning(): boolean {
+    return this.process !== undefined && !this.process.hasEnded;
+  }
+
   get pid(): number {
     return this.process!.pid;
   }
