@@ -4,8 +4,8 @@ import type { AcceptedReceipt } from "../election/receipt.ts";
 import type { RecordedChoice } from "./replay-ballots.ts";
 import type { ReplayCounts, ReplayPlan } from "./replay-run.ts";
 
-/** Few: each question that is about something drained costs the ledger a read, and its answers are quick. */
-const FOLLOWERS_MAX = 32;
+/** Those that ask together share one read of their ledger, which waits for a standby: the more, the faster it goes. */
+const FOLLOWERS_MAX = 256;
 
 export type AcceptedBallot = Pick<RecordedChoice, "row" | "voter" | "overvote"> & {
   receipt: AcceptedReceipt;

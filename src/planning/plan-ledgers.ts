@@ -10,21 +10,23 @@ const CHECKPOINT_SECONDS = 300;
 export type LedgersWanted = {
   ledgers: Term;
   primaryMicros: number;
-  /** With so many lanes in all. */
+  /** With so many lanes in all, and so many recorders among them. */
   processes: number;
   lanes: number;
+  recorders: number;
 };
 
 export function planLedgers(load: Load, wanted: LedgersWanted): PlanLine[] {
-  const { ledgers, primaryMicros, processes, lanes } = wanted;
+  const { ledgers, primaryMicros, processes, lanes, recorders } = wanted;
   const { rate, peak, everybody, figures, connectionsMax } = load;
   const among = (all: Term) => over(all, term(ledgers.value, ledgers.value === 1 ? " ledger" : " ledgers"));
   const wal = among(times(rate, term(figures.walBytes, " bytes of WAL")));
   const inAll = among(times(everybody, term(figures.ballotBytes, " bytes")));
   const maxWal = times({ value: wal.value, text: bytes(wal.value, "/s") }, term(CHECKPOINT_SECONDS, " s"));
   const disk = { value: inAll.value + 2 * maxWal.value, text: `${inAll.text} + 2 × max_wal_size` };
-  const connections = connectionsMax(processes, lanes);
-  const connected = lanes > 0 ? `${processes} processes with ${lanes} lanes` : `${processes} processes`;
+  const connections = connectionsMax(processes, lanes, recorders);
+  const which = lanes > 0 ? `with ${lanes} lanes` : `${recorders} of them recorders`;
+  const connected = `${processes} processes, ${which}`;
   return [
     counted("primaryCores", wholes(among(times(peak, micros(primaryMicros)))), "cores of each primary"),
     counted(

@@ -12,8 +12,8 @@ export type PlanRequest = {
   /** Of one server. */
   cores: number;
   figures: Figures;
-  /** How many connections so many processes with so many lanes take of one node at most. */
-  connectionsMax: (processes: number, lanes: number) => number;
+  /** How many connections so many processes, with so many lanes and recorders, take of one node at most. */
+  connectionsMax: (processes: number, lanes: number, recorders: number) => number;
 };
 
 export type PlanLine = {

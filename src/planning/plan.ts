@@ -43,7 +43,7 @@ function planDirect(load: Load): PlanLine[] {
     ...othersOf(),
     ...planLedgers(load, {
       ...{ ledgers: term(1), primaryMicros: load.figures.primaryMicros.direct },
-      ...{ processes, lanes: gateways.value },
+      ...{ processes, lanes: gateways.value, recorders: 0 },
     }),
   ];
 }
@@ -64,7 +64,8 @@ function planBuffered(load: Load): PlanLine[] {
     counted("ledgers", ledgers, "ledgers, each a primary and two standbys"),
     ...planLedgers(load, {
       ...{ ledgers, primaryMicros: figures.primaryMicros.drained },
-      ...{ processes: gateways.value + recorders.value + OTHER_PROCESSES, lanes: 0 },
+      processes: gateways.value + recorders.value + OTHER_PROCESSES,
+      ...{ lanes: 0, recorders: recorders.value },
     }),
     redisOf(load),
   ];

@@ -8,7 +8,7 @@ import type { PlanRequest } from "../../src/planning/plan-line.ts";
 
 const REQUEST: PlanRequest = {
   ...{ rps: 250_000, voters: 300_000_000, path: "buffered", margin: 1.5, cores: 8, figures: MEASURED },
-  connectionsMax: (processes, lanes) => 10 * processes + lanes,
+  connectionsMax: (processes, lanes, recorders) => 10 * processes + lanes + 100 * recorders,
 };
 const planned = (changes: Partial<PlanRequest> = {}) => planOf({ ...REQUEST, ...changes });
 const valueIn = ({ lines }: Plan, name: string) => lines.find((line) => line.name === name)!.value;
@@ -127,6 +127,8 @@ describe("the path", () => {
       expect(names).not.toContain(name);
     }
     expect(valueIn(plan, "connections")).toBe(10 * (2 + 4) + 2);
+    const buffered = planned({ rps: 1_000 });
+    expect(valueIn(buffered, "connections")).toBe(10 * (2 + 2 + 4) + 100 * 2);
   });
 });
 

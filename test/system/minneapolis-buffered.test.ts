@@ -147,7 +147,7 @@ test(
     expect(created.stdout).toContain(`(buffered: ${PARTITIONS} partitions; recorded in home, east)`);
 
     const journal = join(folder, "answers.ndjson");
-    const patience = ["--give-up-after", "120", "--connections", "128"];
+    const patience = ["--give-up-after", "120", "--connections", "256"];
     const replaying = deployment.urna(
       "replay",
       RECORDS,
