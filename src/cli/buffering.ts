@@ -34,3 +34,12 @@ export function bufferingRequest(
   if (partitions === undefined && ledgers === undefined) return undefined;
   throw new UsedWrongly("--partitions and --ledger are of buffered elections: say --buffered too");
 }
+
+/** {@link bufferingRequest} of a command that creates a contest of its own unless one is named. */
+export function bufferingOfCreated(
+  options: BufferingOptions & { contest?: string },
+): BufferingRequest | undefined {
+  const buffering = bufferingRequest(options);
+  if (buffering === undefined || options.contest === undefined) return buffering;
+  throw new UsedWrongly("say --buffered for a contest that is created, and not with --contest");
+}

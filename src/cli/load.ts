@@ -10,8 +10,8 @@ import { TokenStock } from "../client/token-stock.ts";
 import type { ContestAnswer } from "../election/answers.ts";
 import { VOTERS_PER_CALL_MAX } from "../election/election.ts";
 import { wholeNumber } from "../runtime/options.ts";
-import { addBufferingOptions, type BufferingOptions, bufferingRequest } from "./buffering.ts";
-import { CommandFailed, UsedWrongly } from "./failure.ts";
+import { addBufferingOptions, type BufferingOptions, bufferingOfCreated } from "./buffering.ts";
+import { CommandFailed } from "./failure.ts";
 import { durableIn, type LoadFigures, loadFigures, renderFigures, renderSecond } from "./load-figures.ts";
 import { Progress } from "./progress.ts";
 import { addTargetOptions, REACH_TIMEOUT_MS, resolveTarget, type TargetOptions } from "./target.ts";
@@ -76,10 +76,7 @@ Examples:
   urna load --buffered --partitions 8`;
 
 async function load(options: LoadOptions): Promise<void> {
-  const buffering = bufferingRequest(options);
-  if (buffering !== undefined && options.contest !== undefined) {
-    throw new UsedWrongly("say --buffered for a contest that is created, and not with --contest");
-  }
+  const buffering = bufferingOfCreated(options);
   const target = resolveTarget(options);
   const urna = new Administration(target, new Patience(MINT_GIVE_UP_AFTER_MS));
   await urna.reach(REACH_TIMEOUT_MS);

@@ -5,9 +5,9 @@ import type { BufferingRequest, ContestRequest } from "../client/contract.ts";
 import { Patience } from "../client/patience.ts";
 import type { ContestAnswer } from "../election/answers.ts";
 import { wholeNumber } from "../runtime/options.ts";
-import { addBufferingOptions, type BufferingOptions, bufferingRequest } from "./buffering.ts";
+import { addBufferingOptions, type BufferingOptions, bufferingOfCreated } from "./buffering.ts";
 import { type RecordColumns, readVoteRecords } from "./cast-vote-records.ts";
-import { CommandFailed, UsedWrongly } from "./failure.ts";
+import { CommandFailed } from "./failure.ts";
 import { Progress } from "./progress.ts";
 import { BallotReader, namesOf, OVERVOTE, UNDERVOTE } from "./replay-ballots.ts";
 import { Journal } from "./replay-journal.ts";
@@ -71,10 +71,7 @@ Examples:
   urna replay records.csv --contest mayor --voter id --choice first --journal answers.ndjson`;
 
 async function replay(file: string, options: ReplayOptions): Promise<void> {
-  const buffering = bufferingRequest(options);
-  if (buffering !== undefined && options.contest !== undefined) {
-    throw new UsedWrongly("say --buffered for a contest that is created, and not with --contest");
-  }
+  const buffering = bufferingOfCreated(options);
   const stop = stopOnSignal();
   const patience = new Patience(options.giveUpAfter * 1000, stop);
   const target = resolveTarget(options);
