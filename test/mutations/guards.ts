@@ -10,6 +10,7 @@ import { CLOSING } from "./guards/closing.ts";
 import { COMMIT } from "./guards/commit.ts";
 import { DURABLE_READS } from "./guards/durable-reads.ts";
 import { GATE } from "./guards/gate.ts";
+import { KAFKA } from "./guards/kafka.ts";
 import { LANE } from "./guards/lane.ts";
 import { LEDGERS } from "./guards/ledgers.ts";
 import { PAGES } from "./guards/pages.ts";
@@ -23,6 +24,7 @@ export const GUARDS: readonly Guard[] = [
   ...GATE,
   ...STREAM,
   ...LANE,
+  ...KAFKA,
   ...ANSWERS,
   ...BUFFERING,
   ...CLOSING,
