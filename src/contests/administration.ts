@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { electionPepper, pepperFingerprint, type Secrets, voterKeyOf } from "../admission/secrets.ts";
 import { mintVoterToken } from "../admission/voter-token.ts";
+import type { Buffering } from "../election/buffering.ts";
 import { type Contest, UNCHANGED } from "../election/contest.ts";
 import type { Election } from "../election/election.ts";
 import { isUuid } from "../election/public-id.ts";
@@ -57,15 +58,18 @@ export class Administration {
   /** Safe to repeat: with the same id the first one is returned, if it says the same. */
   async createElection(definition: ElectionDefinition): Promise<Election> {
     const { uuid, id } = identity(definition.id);
+    const asked = definition.buffering;
+    const buffering = asked === undefined ? null : this.buffered().plan(asked);
     const election = await this.store.createElection({
       uuid,
       id,
       title: definition.title,
       allowedOrigins: definition.allowedOrigins,
       pepperFingerprint: pepperFingerprint(electionPepper(this.secrets.pepper, uuid)),
-      buffering: definition.buffering === undefined ? null : this.buffered().plan(definition.buffering),
+      buffering,
     });
-    if (election.id !== id || !saysTheSame(election, definition)) {
+    const isTheSame = saysTheSame(election, definition) && isBufferedAs(election, asked, buffering);
+    if (election.id !== id || !isTheSame) {
       throw new Problem("id_taken", `the election ${id} exists, with another title, origins or buffering`);
     }
     return election.buffering === null ? election : this.buffered().addElection(election);
@@ -199,13 +203,25 @@ function identity(chosenId: string | undefined): { uuid: string; id: string } {
 }
 
 function saysTheSame(election: Election, definition: ElectionDefinition): boolean {
-  const { title, allowedOrigins, buffering } = definition;
+  const { title, allowedOrigins } = definition;
   return (
     election.title === title &&
-    (election.buffering === null) === (buffering === undefined) &&
-    (buffering?.partitions ?? election.buffering?.partitions) === election.buffering?.partitions &&
     election.allowedOrigins.length === allowedOrigins.length &&
     election.allowedOrigins.every((origin, i) => origin === allowedOrigins[i])
+  );
+}
+
+/** What was left out may be anything. */
+function isBufferedAs(
+  { buffering }: Election,
+  asked: BufferingRequest | undefined,
+  planned: Buffering | null,
+): boolean {
+  if (buffering === null || planned === null) return buffering === planned;
+  const { partitions, ledgers } = asked!;
+  return (
+    (partitions === undefined || partitions === buffering.partitions) &&
+    (ledgers === undefined || planned.ledgers.join() === buffering.ledgers.join())
   );
 }
 

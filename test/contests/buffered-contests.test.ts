@@ -1,9 +1,12 @@
 /** What running buffered elections does, on two real ledgers and a log in memory. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
+import { parseSecrets } from "../../src/admission/secrets.ts";
+import { drawSecrets } from "../../src/admission/secrets-file.ts";
 import type { Appender, Appending, AppendOutcome, TopicMaker } from "../../src/buffering/log.ts";
 import { decodeRecord } from "../../src/buffering/record.ts";
-import { BufferedContests } from "../../src/contests/buffered-contests.ts";
+import { Administration } from "../../src/contests/administration.ts";
+import { BufferedContests, type BufferingRequest } from "../../src/contests/buffered-contests.ts";
 import { topicOf } from "../../src/election/buffering.ts";
 import type { Election } from "../../src/election/election.ts";
 import { PostgresBallotLedger } from "../../src/postgres/ballot-ledger.ts";
@@ -176,4 +179,25 @@ test("no barrier is written by a clock that is wrong", async () => {
   );
   expect(await buffered.passBarriers(contest).catch(({ message }) => message)).toBe("it is 7 s ahead");
   expect(log.appended).toEqual([]);
+});
+
+test("an election made again is the first one, if what is said of its buffering is so; ledgers are shown by name", async () => {
+  const { buffered, clock } = stage();
+  const administration = new Administration(store, parseSecrets(drawSecrets()), {
+    ...{ noticeMs: 0, bufferedNoticeMs: 0, announcingMs: 0, buffered, clock },
+  });
+  const id = randomUUID();
+  const create = (buffering?: BufferingRequest) =>
+    administration.createElection({
+      ...{ id, title: "E", allowedOrigins: [] },
+      ...(buffering === undefined ? {} : { buffering }),
+    });
+  const first = await create({ partitions: 4, ledgers: ["east", "home"] });
+  expect(administration.ledgerNames(first)).toEqual(["east", "home"]);
+  for (const same of [{}, { partitions: 4 }, { ledgers: ["east", "home"] }]) {
+    expect(await create(same)).toEqual(first);
+  }
+  for (const other of [undefined, { partitions: 8 }, { ledgers: ["home", "east"] }, { ledgers: ["east"] }]) {
+    await expect(create(other)).rejects.toMatchObject({ code: "id_taken" });
+  }
 });
