@@ -39,7 +39,6 @@ export const driftedSettings: Fault = {
 
 /** Until the role takes no traffic, and says which setting it is. */
 export async function untilNamed(role: Pick<Role, "name" | "unready">, setting: string): Promise<void> {
-  await eventually(`${role.name} refuses, and names ${setting}`, async () =>
-    (await role.unready()).some((reason) => reason.includes(setting)),
-  );
+  const isNamed = async () => (await role.unready()).some((reason) => reason.includes(setting));
+  await eventually(`${role.name} refuses, and names ${setting}`, isNamed, 60_000);
 }

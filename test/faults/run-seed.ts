@@ -14,6 +14,8 @@ import { Random } from "./random.ts";
 const ACKNOWLEDGED_MIN = 25;
 const VOTERS = 16;
 const PAUSE_MS_MAX = 60;
+/** Voters of buffered ballots do not wait until they are recorded: so many that recorders keep up, and all can be asked about. */
+const BUFFERED_PAUSE_MS_MAX = 250;
 
 /** What is judged, beside the ledger as it is at that moment. */
 export type Evidence = {
@@ -51,7 +53,7 @@ export async function runSeed(cluster: Cluster, fault: Fault, seed: number, fold
   using journal = new Journal(path);
   const random = new Random(seed);
   const polls = { gateways: cluster.gateways, verifier: cluster.role("results"), contest };
-  const load = { voters: VOTERS, pauseMsMax: PAUSE_MS_MAX };
+  const load = { voters: VOTERS, pauseMsMax: cluster.isBuffered ? BUFFERED_PAUSE_MS_MAX : PAUSE_MS_MAX };
   const voters = new Voters({ ...polls, ...load, journal, random: random.fork() });
   const stage = new Stage(cluster, random, contest, voters, polls, journal);
   const error = await play(fault, stage);

@@ -20,9 +20,10 @@ export type JudgedContest = {
   mint: (voter: string) => string;
 };
 
-const ASKERS = 100;
+const ASKERS = 40;
 const ASK_AGAIN_MS = 200;
 const ANSWER_TIMEOUT_MS = 10_000;
+const ANSWERED_WITHIN_MS = 60_000;
 /** The results follow within half a second, and a lane may still be resolving what nobody waits for any more. */
 const SETTLE_TIMEOUT_MS = 8_000;
 /** Within it what was accepted must have been recorded, when nothing is broken any more. */
@@ -213,9 +214,13 @@ function verify(url: string, receipt: Receipt | AcceptedReceipt): Promise<Verifi
 
 /** Whoever can't know says so; a gate shuts for a moment even when a standby comes back. That is asked again. */
 function answerTo<Answer>(url: string, request: RequestInit): Promise<Answer> {
-  return eventually(`${url} is answered`, async () => {
-    const answer = await fetch(url, { ...request, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-    if (answer.status >= 500) throw new Error(await answer.text());
-    return (await answer.json()) as Answer;
-  });
+  return eventually(
+    `${url} is answered`,
+    async () => {
+      const answer = await fetch(url, { ...request, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+      if (answer.status >= 500) throw new Error(await answer.text());
+      return (await answer.json()) as Answer;
+    },
+    ANSWERED_WITHIN_MS,
+  );
 }
