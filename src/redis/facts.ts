@@ -13,14 +13,14 @@ export type RedisFacts = {
   /** 0 is no bound. */
   memoryBytesMax: number;
   evictionPolicy: string;
-  /** The median of some questions, one after the other. */
+  /** The fastest of some questions: how far away it is, whatever else the two machines are doing. */
   answerMs: number;
   /** Where it was reached. */
   address: string;
 };
 
 const CONNECT_TIMEOUT_MS = 3_000;
-const QUESTIONS = 21;
+const QUESTIONS = 20;
 
 /** Every host that the address names; those that can't be asked with the reason. */
 export async function readRedisFacts(
@@ -59,7 +59,7 @@ async function factsOf(address: RedisAddress, host: RedisHost): Promise<RedisFac
       clusterState: cluster === null ? null : stateOf(cluster),
       memoryBytesMax: Number(info.get("maxmemory")),
       evictionPolicy: info.get("maxmemory_policy") ?? "unknown",
-      answerMs: await medianAnswerMs(client),
+      answerMs: await fastestAnswerMs(client),
       address: client.stream.remoteAddress ?? "",
     };
   } catch (error) {
@@ -76,14 +76,14 @@ function stateOf(cluster: Map<string, string>): string {
   return state === "ok" ? "ok" : `${state}: ${slots} of 16384 slots are served`;
 }
 
-async function medianAnswerMs(client: Redis): Promise<number> {
-  const answersMs: number[] = [];
+async function fastestAnswerMs(client: Redis): Promise<number> {
+  let fastestMs = Number.POSITIVE_INFINITY;
   for (let question = 0; question < QUESTIONS; question++) {
     const askedMs = performance.now();
     await client.ping();
-    answersMs.push(performance.now() - askedMs);
+    fastestMs = Math.min(fastestMs, performance.now() - askedMs);
   }
-  return answersMs.sort((one, other) => one - other)[(QUESTIONS - 1) / 2]!;
+  return fastestMs;
 }
 
 /** Lines of `name:value`, as INFO has them. */

@@ -1,4 +1,4 @@
-/** A process with its own idea of whom TLS believes: says PONG, or why Redis is away, until it is one of both for good. */
+/** A process with its own idea of whom TLS believes: says PONG, or why Redis is away. */
 import { RedisConnection } from "../../src/redis/connection.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { parseRedisAddress } from "../../src/runtime/redis-address.ts";
