@@ -39,6 +39,8 @@ export const SILENCE_MS_MAX = 1_000;
 export const CHECK_MS = 2_000;
 export const LEASE_MS = 2_000;
 const LEASE_POLL_MS = 500;
+/** A follower that can't ask the ledger any more goes on for so long: nothing would contradict what it is told. */
+export const UNCHECKED_MS_MAX = 10_000;
 /** Whoever told what the ledger contradicts is not believed for so long, whatever it confirms meanwhile. */
 export const DISTRUST_MS = 30_000;
 /** A snapshot as of another moment than this is an old one, or made up; clocks may be apart. */
@@ -83,7 +85,8 @@ export class SharedTally implements Tailed {
 
   /** Whether what is shown comes from the leader. */
   get follows(): boolean {
-    return this.isTrusted && !this.leads && this.since(this.followedAtMs) < SILENCE_MS_MAX;
+    if (!this.isTrusted || this.leads) return false;
+    return this.since(this.followedAtMs) < SILENCE_MS_MAX && this.since(this.countedAtMs) < UNCHECKED_MS_MAX;
   }
 
   /** Snapshots that were not believed. */
@@ -146,7 +149,7 @@ export class SharedTally implements Tailed {
       return;
     }
     this.heard = snapshot;
-    if (!this.isTrusted) return;
+    if (!this.isTrusted || this.since(this.countedAtMs) >= UNCHECKED_MS_MAX) return;
     this.followedAtMs = this.options.clock.steadyMs();
     const { own } = this;
     this.shown = {

@@ -7,6 +7,7 @@ import {
   SharedTally,
   SILENCE_MS_MAX,
   type SnapshotRelay,
+  UNCHECKED_MS_MAX,
 } from "../../src/results/shared-tally.ts";
 import { snapshotText } from "../../src/results/snapshot.ts";
 import { Tailer } from "../../src/results/tailer.ts";
@@ -187,6 +188,24 @@ describe("without a leader everybody counts alone", () => {
     leader.canReadLedger = true;
     await deployment.pass(1_000);
     expect(leader.shared.follows).toBe(true);
+  });
+
+  test("a follower that can't read the ledger shows what it is told for a while, and then no more", async () => {
+    const { deployment, follower } = await shared();
+    follower.canReadLedger = false;
+    await deployment.pass(UNCHECKED_MS_MAX - CHECK_MS - POLL_MS);
+    deployment.ledger.append(1, votes({ 1: 5 }));
+    await deployment.pass(POLL_MS);
+    expect(follower.turnout).toBe(15);
+    await deployment.pass(CHECK_MS + POLL_MS);
+    deployment.ledger.append(1, votes({ 1: 5 }));
+    await deployment.pass(1_000);
+    expect(follower.turnout).toBe(15);
+    expect(follower.shared.follows).toBe(false);
+    follower.canReadLedger = true;
+    await deployment.pass(1_000);
+    expect(follower.turnout).toBe(20);
+    expect(follower.shared.follows).toBe(true);
   });
 
   test("the relay is gone: all count by themselves within a moment, and share again when it is back", async () => {
