@@ -71,6 +71,28 @@ test("a topic that was made anew, or is gone, is refused: nothing comes into ano
   expect(await readAll(reader, { name: topic.name, id })).toEqual([[]]);
 });
 
+test("an answer that does not come in time leaves the outcome unknown, and what follows is not taken for a copy of it", async () => {
+  const address = await sharedKafka();
+  await using appender = appenderOn(address);
+  await using reader = readerOn(address);
+  const topic = await makeTopic(address, 1);
+  const outcomes: AppendOutcome[] = [];
+  for (let i = 0; i < 60; i++) {
+    const record = { partition: 0, value: Buffer.from(String(i)) };
+    // Mostly too short for three brokers.
+    outcomes.push(...(await appender.append(topic, [record], i % 2 === 0 ? TIMEOUT_MS : 1)));
+  }
+  expect(told(outcomes)).toContain("unknown");
+  const [records] = await readAll(reader, topic);
+  const offsets = new Map(records!.map(({ offset, value }) => [Number(value), offset]));
+  expect(offsets.size).toBe(records!.length);
+  outcomes.forEach((outcome, i) => {
+    if (i % 2 === 0) expect(outcome.outcome).toBe("appended");
+    if (outcome.outcome === "appended") expect(offsets.get(i)).toBe(outcome.offset);
+    if (outcome.outcome === "not_appended") expect(offsets.has(i)).toBe(false);
+  });
+});
+
 test("while nobody answers all is refused, by the deadline", async () => {
   await using appender = appenderOn("kafka://127.0.0.1:1");
   const topic = { name: "any", id: crypto.randomUUID() };

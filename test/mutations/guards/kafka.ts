@@ -29,6 +29,22 @@ export const KAFKA: Guard[] = [
     noticedBy: ["test/kafka/partition-batch.test.ts", "a refusal of the next one says nothing of it"],
   },
   {
+    name: "sent-without-an-answer",
+    without: "what was sent and not answered is open",
+    file: "src/kafka/appender.ts",
+    text: "batch.isOpen ||= sent;",
+    becomes: "batch.isOpen ||= sent && false;",
+    noticedBy: ["test/kafka/appender.test.ts", "an answer that does not come in time"],
+  },
+  {
+    name: "producers-are-given-up",
+    without: "numbers are not used again after an open batch",
+    file: "src/kafka/appender.ts",
+    text: "if (batches.some((batch) => batch.spoilsNumbers)) return;",
+    becomes: "",
+    noticedBy: ["test/kafka/appender.test.ts", "an answer that does not come in time"],
+  },
+  {
     name: "spoiled-numbers",
     without: "a producer with an open batch is given up",
     file: "src/kafka/partition-batch.ts",
