@@ -25,7 +25,7 @@ export const ROLE = "urna_roles";
 const START_TIMEOUT_MS = 60_000;
 /** Every role asks every node each second, on a connection of its own: what that costs is taken from what is tested. */
 const CHEAP_PASSWORDS = "scram_iterations=16";
-const FOLLOW_TIMEOUT_MS = 4_000;
+const FOLLOW_TIMEOUT_MS = 15_000;
 
 export type BuilderOptions = {
   nodes: readonly Node[];

@@ -22,7 +22,7 @@ import {
 
 /** How many standbys a commit waits for: ANY 1. */
 const QUORUM = 1;
-const STOP_TIMEOUT_MS = 3_000;
+const STOP_TIMEOUT_MS = 10_000;
 const CONFIRM_TIMEOUT_MS = 20_000;
 
 /** Promoting now could lose acknowledged commits, or leave two primaries that acknowledge. */
@@ -63,13 +63,14 @@ export class Supervisor {
   /** Replaces the primary. Throws {@link PromotionRefused}, having changed nothing that is still there. */
   async failover(): Promise<Failover> {
     await this.fence(this.current);
-    const stopped = await this.stopReceiving();
+    const unreached: string[] = [];
+    const stopped = await this.stopReceiving(unreached);
     const needed = this.standbys.length - QUORUM + 1;
     if (stopped.length < needed) {
       for (const { node } of stopped) await this.follow(node);
       const names = stopped.map(({ node }) => node.name).join(", ") || "none";
       throw new PromotionRefused(
-        `${needed} standbys must be reached and stopped, and only ${names} could be`,
+        `${needed} standbys must be reached and stopped, and only ${names} could be: ${unreached.join("; ")}`,
       );
     }
     const [best] = stopped.sort((one, other) => other.receivedTo - one.receivedTo);
@@ -113,18 +114,20 @@ export class Supervisor {
     if (this.options.network.isOpen("supervisor", node.name) && !node.isFrozen) await node.kill();
   }
 
-  /** Those that could be stopped from receiving, and how far each has come; it will come no further. */
-  private async stopReceiving(): Promise<Standby[]> {
+  /** Those that could be stopped from receiving, and how far each has come; it will come no further. Notes why others not. */
+  private async stopReceiving(unreached: string[]): Promise<Standby[]> {
     const stopped = await Promise.all(
       this.standbys.map(async (node): Promise<Standby[]> => {
         try {
           return await this.reach(node, async (client) => {
             await stopReceiving(client);
             const done = await poll(STOP_TIMEOUT_MS, () => isAtItsEnd(client));
-            return done ? [{ node, receivedTo: await receivedTo(client) }] : [];
+            if (!done) throw new Error("it is not at the end of what it received");
+            return [{ node, receivedTo: await receivedTo(client) }];
           });
-        } catch {
-          return []; // out of reach
+        } catch (error) {
+          unreached.push(`${node.name}: ${(error as Error).message}`);
+          return [];
         }
       }),
     );
