@@ -2,7 +2,7 @@
 import type { NodeLimits } from "../postgres/node-limits.ts";
 import { clockCheck } from "../recording/clock-watch.ts";
 import type { DurabilityCheck, NodeFacts } from "../recording/durability.ts";
-import { connectionsMax } from "../roles/connections.ts";
+import { connectionsMax, DRAIN_SESSIONS_MAX } from "../roles/connections.ts";
 import { CLOCKS_DIFFER_MS_MAX } from "../roles/ledger.ts";
 import { LANES_BY_DEFAULT } from "../runtime/options.ts";
 
@@ -44,7 +44,8 @@ export function connectionChecks(limits: readonly NodeLimits[]): DurabilityCheck
   const primary = limits.find(({ isPrimary }) => isPrimary);
   const processes = primary?.processes || PROCESSES_EXPECTED;
   const lanes = Math.max(primary?.lanes ?? 0, LANES_BY_DEFAULT);
-  const needed = connectionsMax(processes, lanes);
+  const recorders = Math.ceil((primary?.drains ?? 0) / DRAIN_SESSIONS_MAX);
+  const needed = connectionsMax(processes, lanes, recorders);
   return limits.map(({ host, connections }) => ({
     check: `${host} max_connections`,
     ok: connections >= needed,

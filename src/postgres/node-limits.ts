@@ -8,15 +8,16 @@ export type NodeLimits = {
   isPrimary: boolean;
   /** How many connections the session's role may have, all in all. */
   connections: number;
-  /** How many processes of Urna hold sessions here, and how many lanes those have. */
+  /** How many processes of Urna hold sessions here, how many lanes those have, and how many sessions drain logs. */
   processes: number;
   lanes: number;
+  drains: number;
   clock: ClockReading;
   /** For how long the oldest commit has been waiting for a standby; 0 when none is. */
   oldestWaitMs: number;
 };
 
-type Row = Pick<NodeLimits, "isPrimary" | "connections" | "processes" | "lanes"> & {
+type Row = Pick<NodeLimits, "isPrimary" | "connections" | "processes" | "lanes" | "drains"> & {
   oldest_wait_ms: number;
 };
 
@@ -49,6 +50,7 @@ const NODE_LIMITS = `
              END AS connections,
          count(*) FILTER (WHERE application_name = $1)::int4 AS processes,
          count(*) FILTER (WHERE application_name = 'urna lane')::int4 AS lanes,
+         count(*) FILTER (WHERE application_name = 'urna drain')::int4 AS drains,
          coalesce(max(extract(epoch FROM clock_timestamp() - query_start) * 1000)
                     FILTER (WHERE wait_event = 'SyncRep'), 0)::float8 AS oldest_wait_ms
   FROM pg_stat_activity`;

@@ -10,8 +10,9 @@ export const ABANDONED_COMMITS_MAX = 8;
 const OTHER_SESSIONS_MAX = 4;
 
 /**
- * On one node, by so many processes with so many lanes in all, and so many of them recorders. While no standby confirms, each session's commit may be
- * abandoned once, and so leave a server process behind, when the bound on those was nearly reached.
+ * On one node, by so many processes with so many lanes in all, and so many of them recorders. While no standby confirms,
+ * each session's commit may be abandoned once, and so leave a server process behind, when the bound on those was nearly
+ * reached.
  */
 export function connectionsMax(processes: number, lanes: number, recorders = 0): number {
   const each = 2 * POOL_SESSIONS_MAX + ABANDONED_COMMITS_MAX + OTHER_SESSIONS_MAX;

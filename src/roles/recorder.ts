@@ -78,7 +78,7 @@ function openDrainLedger(opened: AsyncDisposableStack, { databaseUrl, session, g
   // Sessions of their own: whoever asks for receipts must not hold up what is recorded.
   const pool = opened.use(
     new SessionPool({
-      ...{ ...session, applicationName: "urna recorder", connectionString: databaseUrl },
+      ...{ ...session, applicationName: "urna drain", connectionString: databaseUrl },
       sessionsMax: DRAIN_SESSIONS_MAX,
       waitingMax: 10_000,
     }),
