@@ -36,7 +36,9 @@ const RETRY_PAUSE_MS = 60;
 const SETTLE_TIMEOUT_MS = 10_000;
 const FOLLOWED = 0.6;
 /** Who ask at a time what became of their accepted ballots; past it nobody else begins to. */
-const FOLLOWERS_MAX = 100;
+const FOLLOWERS_MAX = 300;
+/** So long each asks: those whose ledger is down must not keep everybody else from asking. */
+const FOLLOW_MS_MAX = 8_000;
 const FOLLOW_PAUSE_MS = 100;
 const FOLLOW_PAUSE_MS_MAX = 1_000;
 
@@ -147,11 +149,12 @@ export class Voters {
     void following.then(() => this.followers.delete(following));
   }
 
-  /** Until it is known what became of it, or nobody waits any more. */
+  /** Until it is known what became of it, or the voter waits no longer. */
   private async follow(voter: string, receipt: AcceptedReceipt): Promise<void> {
     const { verifier } = this.options;
     const ballot = { voter, selections: receipt.selections, nonce: receipt.nonce };
-    for (let pauseMs = FOLLOW_PAUSE_MS; performance.now() < this.giveUpAtMs; ) {
+    const untilMs = performance.now() + FOLLOW_MS_MAX;
+    for (let pauseMs = FOLLOW_PAUSE_MS; performance.now() < Math.min(untilMs, this.giveUpAtMs); ) {
       const fate = (await this.call("verify", verifier, ballot, receipt))?.fate ?? null;
       if (fate !== null && fate !== "accepted") return;
       await pause(pauseMs);
