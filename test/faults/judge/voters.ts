@@ -28,7 +28,10 @@ export type VotersOptions = Polls & {
   pauseMsMax: number;
 };
 
-type Answered = "acknowledged" | "accepted" | "already_voted" | "refused" | "unknown";
+type Answered = "acknowledged" | "accepted" | "already_voted" | "contest_not_open" | "refused" | "unknown";
+
+/** After these nobody sends the same ballot again. */
+const SETTLED: readonly Answered[] = ["acknowledged", "accepted", "already_voted", "contest_not_open"];
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const RETRY_PAUSE_MS = 60;
@@ -113,7 +116,7 @@ export class Voters {
   private async untilKnown(ballot: SentBallot, random: Random): Promise<void> {
     for (;;) {
       const answered = await this.send(ballot, random);
-      if (answered === "acknowledged" || answered === "accepted" || answered === "already_voted") return;
+      if (SETTLED.includes(answered)) return;
       if (performance.now() >= this.giveUpAtMs) return;
       // Some look first whether it is there. Who keeps no nonce would not know the ballot again.
       if (ballot.nonce !== null && random.chance(0.2) && (await this.ask(ballot, random)) === "acknowledged")
@@ -198,7 +201,7 @@ function answeredBy(said: Said | null): Answered {
   if (said === null) return "unknown";
   if (said.receipt !== null) return "acknowledged";
   if (said.accepted !== null) return "accepted";
-  if (said.code === "already_voted") return said.code;
+  if (said.code === "already_voted" || said.code === "contest_not_open") return said.code;
   return said.code === "not_recorded" ? "refused" : "unknown";
 }
 
