@@ -68,6 +68,7 @@ describe("elections", () => {
       uuid: expect.any(String),
       title: "A  title",
       allowedOrigins: [],
+      buffering: null,
     } as never);
     expect(await administrator.createElection()).not.toBe(first.id);
   });
