@@ -2,9 +2,10 @@
 import type { CountingStandby, DurabilitySettings, NodeFacts } from "../recording/durability.ts";
 import type { NodeQuestion } from "../recording/gate-monitor.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { afterSilence } from "../runtime/silence.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
 import { UnavailableError } from "./passing.ts";
-import { cutAfter, Session, type SessionOptions } from "./session.ts";
+import { Session, type SessionOptions } from "./session.ts";
 
 /** An SQL expression that gives the {@link DurabilitySettings} in force where it runs. */
 export const DURABILITY_SETTINGS = `json_build_object(${[
@@ -75,17 +76,25 @@ async function askHost<Answer>(
   options: SessionOptions,
   ask: (session: Session) => Promise<Answer>,
 ): Promise<Answer> {
-  const endMs = performance.now() + options.connectTimeoutMs;
+  let session: Session | undefined;
+  let isLate = false;
+  const heard = afterSilence(options.connectTimeoutMs, () => {
+    isLate = true;
+    session?.destroy();
+  });
+  const late = () => new Error(`no answer from PostgreSQL within ${options.connectTimeoutMs} ms`);
   try {
-    const session = await Session.openHost(url, { ...options, asConfigured: true });
-    try {
-      return await cutAfter(session, Math.max(1, endMs - performance.now()), ask(session));
-    } finally {
-      session.destroy();
-    }
+    session = await Session.openHost(url, { ...options, asConfigured: true });
+    if (isLate) throw late();
+    return await ask(session).catch((error) => {
+      throw isLate ? late() : error;
+    });
   } catch (error) {
     const { message, code } = error as Error & { code?: string };
     throw new UnavailableError(message || code, { cause: error });
+  } finally {
+    heard();
+    session?.destroy();
   }
 }
 

@@ -1,7 +1,7 @@
 /** The gate's own commits: the only honest way to know that a standby confirms what is written is to write. */
-import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { DurabilityCheck } from "../recording/durability.ts";
+import { afterSilence } from "../runtime/silence.ts";
 import { UnavailableError } from "./passing.ts";
 import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
@@ -60,10 +60,12 @@ export class GateCommit implements AsyncDisposable {
   private async outcome(): Promise<DurabilityCheck> {
     this.open ??= await this.begin();
     const { backend, answer } = this.open;
-    const outcome = await Promise.race([
-      answer,
-      pause(this.options.timeoutMs, "late" as const, { ref: false }),
-    ]);
+    let heard = () => {};
+    const late = new Promise<"late">((resolve) => {
+      heard = afterSilence(this.options.timeoutMs, () => resolve("late"));
+    });
+    const outcome = await Promise.race([answer, late]);
+    heard();
     const isOpen = (outcome === "late" || outcome === "lost") && (await this.stillWaits(backend));
     if (isOpen) return notConfirmed("(none in time)");
     this.open = undefined;

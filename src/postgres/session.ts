@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import pg from "pg";
 import type { DurabilityCheck } from "../recording/durability.ts";
+import { afterSilence } from "../runtime/silence.ts";
 import { withinTime } from "../runtime/within-time.ts";
 import type { AbandonedCommits } from "./abandoned-commits.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
@@ -126,7 +127,6 @@ export class Session implements AsyncDisposable {
     const client = new pg.Client({
       connectionString: url,
       application_name: options.applicationName,
-      connectionTimeoutMillis: options.connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
       pipeline: true,
@@ -144,7 +144,7 @@ export class Session implements AsyncDisposable {
     });
     const session = new Session(client, hostName(url), options);
     try {
-      await client.connect();
+      await cutAfter(session, options.connectTimeoutMs, client.connect());
     } catch (error) {
       session.destroy();
       throw error;
@@ -172,22 +172,22 @@ export class Session implements AsyncDisposable {
 }
 
 /**
- * What `work` on the session settles to; after `timeoutMs` the connection is cut and it throws
- * {@link UnavailableError}: a server that is cut off from the network answers nothing at all.
+ * What `work` on the session settles to; after `timeoutMs` of silence, as {@link afterSilence} counts it, the connection
+ * is cut and it throws {@link UnavailableError}: a server that is cut off from the network answers nothing at all.
  */
 export async function cutAfter<T>(session: Session, timeoutMs: number, work: Promise<T>): Promise<T> {
   let isLate = false;
-  const deadline = setTimeout(() => {
+  const heard = afterSilence(timeoutMs, () => {
     isLate = true;
     session.destroy();
-  }, timeoutMs);
+  });
   try {
     return await work;
   } catch (error) {
     if (!isLate) throw error;
     throw new UnavailableError(`no answer from PostgreSQL within ${timeoutMs} ms`, { cause: error });
   } finally {
-    clearTimeout(deadline);
+    heard();
   }
 }
 

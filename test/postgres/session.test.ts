@@ -4,9 +4,10 @@ import { createServer, type Socket } from "node:net";
 import { startEmbeddedCluster } from "../../src/embedded/cluster.ts";
 import { hostUrls } from "../../src/postgres/connection-string.ts";
 import { commitStatement } from "../../src/postgres/durable-commit.ts";
-import { cutAllBut, Session } from "../../src/postgres/session.ts";
+import { cutAfter, cutAllBut, Session } from "../../src/postgres/session.ts";
 import { createLog } from "../../src/runtime/log.ts";
 import { TestFolder } from "../embedded/support.ts";
+import { beBusy } from "../support/be-busy.ts";
 import { eventually } from "../support/eventually.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
@@ -35,6 +36,15 @@ test("a server that does not say whether it is a primary is left again", async (
     const sessions = await admin.query({ text: "SELECT FROM pg_stat_activity WHERE usename = 'untold'" });
     return sessions.length === 0;
   });
+});
+
+test("an answer that came while this process was busy is read before its server is called silent", async () => {
+  await using session = await Session.openPrimary(await freshDatabase(), TEST_SESSION);
+  setTimeout(() => beBusy(500), 10);
+  const answer = cutAfter(session, 20, session.query({ text: "SELECT pg_sleep(0.2)" }));
+  // Both are due when this is over. The answer comes while the first one is busy, and is not read before the second one.
+  beBusy(50);
+  await answer;
 });
 
 /** A host that accepts connections and says nothing. */

@@ -227,4 +227,20 @@ export const GATE: Guard[] = [
       "both nodes run with the settings that durability rests on",
     ],
   },
+  {
+    name: "lateness-is-not-silence",
+    without: "what has arrived is read before anybody is called silent",
+    file: "src/runtime/silence.ts",
+    text: "for (let turns = 0; turns < 2; turns++) await nextTurn();",
+    becomes: "",
+    noticedBy: ["test/postgres/session.test.ts", "is read before its server is called silent"],
+  },
+  {
+    name: "a-late-look-is-one-look",
+    without: "time in which this process did not listen is not counted as silence",
+    file: "src/runtime/silence.ts",
+    text: "const LOOK_MS = 250;",
+    becomes: "const LOOK_MS = Number.POSITIVE_INFINITY;",
+    noticedBy: ["test/runtime/silence.test.ts", "counts as one look"],
+  },
 ];
