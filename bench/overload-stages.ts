@@ -12,7 +12,7 @@ export type LoadPlan = {
   connections: number;
 };
 
-export type StageName = "peak" | "full" | "normal" | "overload" | "after";
+export type StageName = "peak" | "more" | "full" | "normal" | "overload" | "after";
 
 export type StageFigures = {
   stage: StageName;

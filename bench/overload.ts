@@ -12,6 +12,7 @@ import { Administration } from "../src/client/administration.ts";
 import { distantLink } from "./distant-link.ts";
 import type { Line, LoadPlan, Recovery, StageFigures, StageName } from "./overload-stages.ts";
 import { startPeer } from "./peer-process.ts";
+import { processorQuota } from "./processor-quota.ts";
 
 const READY_TIMEOUT_MS = 120_000;
 const SAMPLE_MS = 100;
@@ -36,6 +37,8 @@ const { values } = parseArgs({
     "batch-ballots-max": { type: "string", default: "100" },
     "distance-ms": { type: "string", default: "25" },
     connections: { type: "string", default: "3000" },
+    /** How much of a processor the gateway gets, a fraction too; by default whatever is left. */
+    "gateway-cpus": { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
@@ -59,10 +62,13 @@ async function measure(): Promise<Report> {
   const gatewayArgs = ["gateway", "--host", "127.0.0.1", "--port", "0", "--log-format", "text"];
   const limits = ["--lanes", lanes, "--batch-ballots-max", batchBallotsMax];
   const ledger = ["--database-url", distant, "--secrets-file", join(data, "secrets.json")];
+  const processors = values["gateway-cpus"];
+  const quota = processors === undefined ? null : opened.use(processorQuota(Number(processors)));
   await using gateway = await startPeer(
     ["src/main.ts", ...gatewayArgs, ...limits, ...ledger],
     READY_TIMEOUT_MS,
   );
+  quota?.add(gateway.pid);
   const admin = { url: dev.url, adminToken };
   const urna = new Administration(admin);
   await urna.createElection({ id: "overload", title: "Overload" });
@@ -129,11 +135,11 @@ function render({ stages, recovery }: Report): string {
       : [figures.refusedMs.p50, figures.refusedMs.p99].map(String)),
     String(figures.megabytes),
   ]);
-  const of = (name: StageName) => stages.find(({ stage }) => stage === name)!;
+  const of = (name: StageName) => stages.findLast(({ stage }) => stage === name)!;
   const recovered = recovery.recoveryMs === null ? "never" : `${recovery.recoveryMs} ms`;
   return [
     ...[COLUMNS, ...rows].map((row) => `| ${row.join(" | ")} |`),
-    ...(["full", "peak"] as const).map((name) => comparison(of("overload"), of(name))),
+    ...(["full", "peak", "more"] as const).map((name) => comparison(of("overload"), of(name))),
     `after its end: last answer ${recovery.drainMs} ms, as before ${recovered}`,
   ].join("\n");
 }
