@@ -92,18 +92,25 @@ function nativeRoutes(routes: readonly Route[], onUnexpected: (error: unknown) =
 }
 
 function nativeHandler({ handle, addHeaders }: Route, onUnexpected: (error: unknown) => void): NativeHandler {
-  return async (request) => {
-    const { params } = request;
-    let response: Response;
-    try {
-      response = await handle(request, params);
-    } catch (error) {
-      response = unanswered(request, error) ?? failure(error, onUnexpected);
-    }
-    const adding = addHeaders?.(response, request, params);
+  const failed = (request: Request, error: unknown) =>
+    unanswered(request, error) ?? failure(error, onUnexpected);
+  const complete = (response: Response, request: Bun.BunRequest) => {
     // Mostly there is nothing to add, and nothing to wait for.
-    if (adding !== undefined) await adding;
-    return response;
+    const adding = addHeaders?.(response, request, request.params);
+    return adding === undefined ? response : adding.then(() => response);
+  };
+  return (request) => {
+    let answer: Response | Promise<Response>;
+    try {
+      answer = handle(request, request.params);
+    } catch (error) {
+      answer = failed(request, error);
+    }
+    // What is known at once is answered at once: a promise would cost as much as the rest.
+    if (answer instanceof Response) return complete(answer, request);
+    return answer
+      .catch((error: unknown) => failed(request, error))
+      .then((response) => complete(response, request));
   };
 }
 
