@@ -11,7 +11,13 @@ import { Turns } from "../../src/runtime/turns.ts";
 
 const CROWD = 1_000;
 const UNREAD_MS_MAX = 30;
-const OPTIONS = { unreadMsMax: UNREAD_MS_MAX, windowMs: 100, underWayMin: 50, crowdBallots: CROWD, calmMs: 1_000 };
+const OPTIONS = {
+  unreadMsMax: UNREAD_MS_MAX,
+  windowMs: 100,
+  underWayMin: 50,
+  crowdBallots: CROWD,
+  calmMs: 1_000,
+};
 /** Of what a ballot costs that is recorded, its reading; the rest is its answer. */
 const READING = 0.5;
 const FULL = 1.05;
