@@ -44,7 +44,7 @@ const ATTEMPT_TIMEOUT_MS = 3_000;
 const VOTER_BOUND = { requestsMax: 2_000, windowMs: 10_000 };
 const SEAL_POLL_MS = 200;
 const SEAL_WAITING_MAX = 20_000;
-/** Measured in docs/decisions/0017-no-more-under-way-than-is-answered.md. */
+/** Measured in docs/decisions/0019-no-more-under-way-than-is-answered.md. */
 const INTAKE: IntakeBounds = {
   unreadMsMax: 30,
   windowMs: 100,
