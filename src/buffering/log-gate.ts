@@ -35,11 +35,16 @@ const TOO_OLD: readonly DurabilityCheck[] = [
 export class LogGate {
   /** By id: a topic that was made anew is another one. */
   private readonly watched = new Map<string, Watched>();
+  /** Asked also while nobody appends: a gateway that can't reach the log should get no traffic. */
+  private readonly reached: Inquiry<DurabilityCheck>;
 
   constructor(
     private readonly inspector: LogInspector,
     private readonly options: LogGateOptions,
-  ) {}
+  ) {
+    const reach = () => inspector.reach().then(() => REACHED, unreached);
+    this.reached = new Inquiry(reach, options.clock);
+  }
 
   /**
    * What forbids accepting into that topic now. Known at once, so that it may be asked for every ballot, but for the
@@ -52,16 +57,19 @@ export class LogGate {
     return this.ask(watched).then(() => this.judge(watched));
   }
 
-  /** What forbids accepting into any topic that is in use. */
+  /** What forbids accepting into any topic that is in use, or at all. */
   get faults(): readonly DurabilityCheck[] {
-    return [...this.watched.values()].flatMap((watched) =>
+    const { answer = NOT_REACHED_YET } = this.reached;
+    const ofTopics = [...this.watched.values()].flatMap((watched) =>
       watched.inquiry.answer === undefined ? [] : this.judge(watched),
     );
+    return answer.ok ? ofTopics : [answer, ...ofTopics];
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, pollMs, forgetMs } = this.options;
     while (!signal.aborted) {
+      void this.reached.put();
       for (const [id, watched] of this.watched) {
         if (clock.steadyMs() - watched.usedAtMs > forgetMs) this.watched.delete(id);
         else void this.ask(watched);
@@ -94,6 +102,17 @@ export class LogGate {
     const ageMs = this.options.clock.steadyMs() - inquiry.askedAtMs;
     return faults.length === 0 && ageMs > this.options.ageMsMax ? TOO_OLD : faults;
   }
+}
+
+const KAFKA = {
+  check: "Kafka",
+  mend: "start the brokers, let this machine reach them, or see --kafka (URNA_KAFKA)",
+};
+const REACHED: DurabilityCheck = { ...KAFKA, ok: true, found: "answers" };
+const NOT_REACHED_YET: DurabilityCheck = { ...KAFKA, ok: false, found: "not asked yet" };
+
+function unreached({ message }: Error): DurabilityCheck {
+  return { ...KAFKA, ok: false, found: message };
 }
 
 function unanswered({ name }: Topic, { message }: Error): DurabilityCheck {

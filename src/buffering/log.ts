@@ -42,6 +42,8 @@ export interface TopicMaker {
 export interface LogInspector {
   /** Its settings, and the brokers that have it, as they are in force. In bounded time; throws where it can't know. */
   inspect(topic: Topic): Promise<DurabilityCheck[]>;
+  /** Whether any broker answers at all. In bounded time; throws where none does. */
+  reach(): Promise<void>;
 }
 
 export type LogRecord = { offset: number; key: Buffer | null; value: Buffer | null };

@@ -12,6 +12,9 @@ import { UnavailableError } from "./passing.ts";
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 
+/** Longer than any transaction that is still cared for is left waiting for its next statement. */
+const IDLE_IN_TRANSACTION_MS_MAX = 5_000;
+
 /** A notice of the server. Its severity is not kept: the field that the driver gives is translated text. */
 export type Warning = { sqlState: string; message: string };
 
@@ -138,6 +141,8 @@ export class Session implements AsyncDisposable {
         "statement_timeout=0",
         "default_transaction_isolation=read\\ committed",
         `lock_timeout=${options.lockTimeoutMs}`,
+        // Whoever freezes in a transaction holds its locks, and so every seal of the contest that it read.
+        `idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS_MAX}`,
       ]
         .map((setting) => `-c ${setting}`)
         .join(" "),

@@ -34,7 +34,10 @@ export function kafkaAddress(url: string): KafkaAddress {
 /** Does not wait for Kafka: whoever needs it is told when it does not answer. */
 export function openKafka(opened: AsyncDisposableStack, address: KafkaAddress) {
   const cluster = opened.use(new Cluster(address, "urna"));
-  const inspector: LogInspector = { inspect: (topic) => inspectTopic(cluster, topic) };
+  const inspector: LogInspector = {
+    inspect: (topic) => inspectTopic(cluster, topic),
+    reach: async () => void (await cluster.lookUp([])),
+  };
   return {
     ...inspector,
     appender: new KafkaAppender(cluster, {

@@ -13,6 +13,7 @@ class Stage {
   readonly told: string[][] = [];
   says: () => Promise<(typeof GOOD)[]> = async () => [GOOD];
   asked = 0;
+  isReached = true;
   readonly gate: LogGate;
   private readonly end = new AbortController();
 
@@ -21,6 +22,9 @@ class Stage {
       inspect: () => {
         this.asked++;
         return this.says();
+      },
+      reach: async () => {
+        if (!this.isReached) throw new Error("no broker answers");
       },
     };
     this.gate = new LogGate(inspector, {
@@ -67,6 +71,18 @@ test("brokers that can't be asked shut it", () => {
   const stage = new Stage();
   stage.says = () => Promise.reject(new Error("no broker answers"));
   expect(stage.faults()).toEqual(["topic asked"]);
+});
+
+test("a log that can't be reached is told while nobody appends, until it is", () => {
+  const stage = new Stage();
+  stage.isReached = false;
+  stage.pass(1_500);
+  expect(stage.gate.faults.map(({ check, found }) => `${check}: ${found}`)).toEqual([
+    "Kafka: no broker answers",
+  ]);
+  stage.isReached = true;
+  stage.pass(1_500);
+  expect(stage.gate.faults).toEqual([]);
 });
 
 test("an answer that is too old keeps it open no longer", () => {

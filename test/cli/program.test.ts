@@ -210,7 +210,7 @@ function leaves(command: Command, words: string[] = []): [string, Command][] {
   return command.commands.flatMap((child) => leaves(child, [...words, child.name()]));
 }
 
-const RUNS_UNTIL_SIGNALLED = ["dev", "gateway", "results", "admin"];
+const RUNS_UNTIL_SIGNALLED = ["dev", "gateway", "recorder", "results", "admin"];
 
 test.each(leaves(createProgram()))("urna %s --help: an example, exit statuses, JSON", (words, command) => {
   let help = "";

@@ -82,3 +82,16 @@ test("once another host is the primary, sessions of the others are cut: a commit
   expect(await committing).toMatchObject({ outcome: "unknown" });
   expect(attached.size).toBe(0);
 });
+
+test("whoever freezes in a transaction holds its locks, and so a contest's seal, for seconds only", async () => {
+  const database = await freshDatabase();
+  await using frozen = await Session.openPrimary(database, TEST_SESSION);
+  await using sealing = await Session.openPrimary(database, { ...TEST_SESSION, lockTimeoutMs: 30_000 });
+  await frozen.command("CREATE TABLE read (one int)");
+  await frozen.command("BEGIN");
+  await frozen.command("SELECT FROM read");
+  // Nothing more comes from it, as from a process that was stopped.
+  await sealing.command("BEGIN");
+  await sealing.command("LOCK TABLE read IN ACCESS EXCLUSIVE MODE");
+  await expect(frozen.command("COMMIT")).rejects.toThrow();
+});

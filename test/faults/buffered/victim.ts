@@ -68,6 +68,13 @@ export class Victim {
     await eventually(`offset ${receipt.offset} of partition ${receipt.partition} is recorded`, isRecorded);
   }
 
+  /** Of each partition, the offset that its next record will have. */
+  ends(): Promise<number[]> {
+    const { topic, partitions } = this.contest;
+    const brokers = this.stage.cluster.brokers!;
+    return Promise.all(Array.from({ length: partitions }, (_, partition) => brokers.end(topic, partition)));
+  }
+
   /** Of each partition, the offset of the first record that no ledger has. */
   async drained(): Promise<number[]> {
     const offsets: number[] = [];
@@ -84,12 +91,12 @@ export class Victim {
   }
 
   /**
-   * Until an operator is told that these partitions have stopped, by /readyz, metric and log. Nothing of them was recorded
-   * since `drained` was asked, and none of these ballots is said to be anything but accepted.
+   * Until an operator is told that these partitions have stopped, by /readyz, metric and log. None of them was drained
+   * further than so, and none of these ballots that are further on is said to be anything but accepted.
    */
   async expectStopped(
     partitions: readonly number[],
-    drained: readonly number[],
+    atMost: readonly number[],
     accepted: readonly AcceptedReceipt[],
   ): Promise<void> {
     const { cluster } = this.stage;
@@ -100,10 +107,12 @@ export class Victim {
     }
     const now = await this.drained();
     for (const partition of partitions) {
-      if (now[partition] === drained[partition]) continue;
-      throw new Error(`partition ${partition} went on from ${drained[partition]} to ${now[partition]}`);
+      if (now[partition]! <= atMost[partition]!) continue;
+      throw new Error(`partition ${partition} went on from ${atMost[partition]} to ${now[partition]}`);
     }
-    for (const receipt of accepted.filter(({ partition }) => partitions.includes(partition))) {
+    const isBehind = ({ partition, offset }: AcceptedReceipt) =>
+      partitions.includes(partition) && offset >= atMost[partition]!;
+    for (const receipt of accepted.filter(isBehind)) {
       const fate = await this.fate(receipt);
       if (fate !== "accepted") throw new Error(`offset ${receipt.offset} is told to be ${fate}`);
     }

@@ -28,7 +28,10 @@ export type VotersOptions = Polls & {
   pauseMsMax: number;
 };
 
-type Answered = "acknowledged" | "accepted" | "already_voted" | "refused" | "unknown";
+type Answered = "acknowledged" | "accepted" | "already_voted" | "contest_not_open" | "refused" | "unknown";
+
+/** After these nobody sends the same ballot again. */
+const SETTLED: readonly Answered[] = ["acknowledged", "accepted", "already_voted", "contest_not_open"];
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const RETRY_PAUSE_MS = 60;
@@ -36,7 +39,9 @@ const RETRY_PAUSE_MS = 60;
 const SETTLE_TIMEOUT_MS = 10_000;
 const FOLLOWED = 0.6;
 /** Who ask at a time what became of their accepted ballots; past it nobody else begins to. */
-const FOLLOWERS_MAX = 100;
+const FOLLOWERS_MAX = 300;
+/** So long each asks: those whose ledger is down must not keep everybody else from asking. */
+const FOLLOW_MS_MAX = 8_000;
 const FOLLOW_PAUSE_MS = 100;
 const FOLLOW_PAUSE_MS_MAX = 1_000;
 
@@ -111,7 +116,7 @@ export class Voters {
   private async untilKnown(ballot: SentBallot, random: Random): Promise<void> {
     for (;;) {
       const answered = await this.send(ballot, random);
-      if (answered === "acknowledged" || answered === "accepted" || answered === "already_voted") return;
+      if (SETTLED.includes(answered)) return;
       if (performance.now() >= this.giveUpAtMs) return;
       // Some look first whether it is there. Who keeps no nonce would not know the ballot again.
       if (ballot.nonce !== null && random.chance(0.2) && (await this.ask(ballot, random)) === "acknowledged")
@@ -147,11 +152,12 @@ export class Voters {
     void following.then(() => this.followers.delete(following));
   }
 
-  /** Until it is known what became of it, or nobody waits any more. */
+  /** Until it is known what became of it, or the voter waits no longer. */
   private async follow(voter: string, receipt: AcceptedReceipt): Promise<void> {
     const { verifier } = this.options;
     const ballot = { voter, selections: receipt.selections, nonce: receipt.nonce };
-    for (let pauseMs = FOLLOW_PAUSE_MS; performance.now() < this.giveUpAtMs; ) {
+    const untilMs = performance.now() + FOLLOW_MS_MAX;
+    for (let pauseMs = FOLLOW_PAUSE_MS; performance.now() < Math.min(untilMs, this.giveUpAtMs); ) {
       const fate = (await this.call("verify", verifier, ballot, receipt))?.fate ?? null;
       if (fate !== null && fate !== "accepted") return;
       await pause(pauseMs);
@@ -195,7 +201,7 @@ function answeredBy(said: Said | null): Answered {
   if (said === null) return "unknown";
   if (said.receipt !== null) return "acknowledged";
   if (said.accepted !== null) return "accepted";
-  if (said.code === "already_voted") return said.code;
+  if (said.code === "already_voted" || said.code === "contest_not_open") return said.code;
   return said.code === "not_recorded" ? "refused" : "unknown";
 }
 

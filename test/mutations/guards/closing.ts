@@ -6,6 +6,14 @@ const STREAM_WRITER = "test/postgres/stream-writer.test.ts";
 
 export const CLOSING: Guard[] = [
   {
+    name: "frozen-in-transaction",
+    without: "whoever freezes in a transaction holds its locks for seconds only",
+    file: "src/postgres/session.ts",
+    text: "`idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS_MAX}`,",
+    becomes: "`idle_in_transaction_session_timeout=${0 * IDLE_IN_TRANSACTION_MS_MAX}`,",
+    noticedBy: ["test/postgres/session.test.ts", "whoever freezes in a transaction"],
+  },
+  {
     name: "seal",
     without: "the seal's constraint",
     file: "src/postgres/partitions.ts",
