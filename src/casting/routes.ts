@@ -4,11 +4,12 @@ import { originsAllowedBy } from "../contests/routes.ts";
 import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
 import { preflight, withCors } from "../http/cors.ts";
 import { type BodyBounds, bearerToken, readJsonBody } from "../http/request.ts";
-import { failure, json, problem } from "../http/respond.ts";
+import { failure, json, preparedProblem } from "../http/respond.ts";
 import type { Handler, Route } from "../http/server.ts";
 import { TOO_MANY } from "../recording/lane.ts";
 import { Problem, type ProblemCode } from "../runtime/problem.ts";
 import type { AcceptedResult, Casting, RecordedResult } from "./cast.ts";
+import type { Intake } from "./intake.ts";
 
 /** What was answered: recorded, repeated, accepted, or a problem's code. */
 export type CastAnswer = "recorded" | "repeated" | "accepted" | ProblemCode;
@@ -17,23 +18,27 @@ export type CastingRoutesOptions = {
   body: BodyBounds;
   /** Whether a ballot that comes now is refused whoever's it is. */
   isFull: () => boolean;
+  intake: Intake;
   onAnswer: (answer: CastAnswer, durationMs: number) => void;
   onUnexpected: (error: unknown) => void;
 };
 
+const tooMany = preparedProblem("not_recorded", TOO_MANY);
+
 export function castingRoutes(
   casting: Casting,
   directory: ContestDirectory,
-  { body, isFull, onAnswer, onUnexpected }: CastingRoutesOptions,
+  { body, intake, isFull, onAnswer, onUnexpected }: CastingRoutesOptions,
 ): Route[] {
-  const cast: Handler = async (request, { contest = "" }) => {
+  // Before anything is looked at, and at once: what a refusal costs is taken from those that are recorded.
+  const cast: Handler = (request, parameters) => {
+    if (!isFull()) return intake.through(castOne(request, parameters));
+    onAnswer("not_recorded", 0);
+    return tooMany();
+  };
+  const castOne = async (request: Request, { contest = "" }: Record<string, string>) => {
     const startedMs = performance.now();
     const told = (answer: CastAnswer) => onAnswer(answer, performance.now() - startedMs);
-    // Before anything is looked at: what a refusal costs is taken from those that are recorded.
-    if (isFull()) {
-      told("not_recorded");
-      return problem("not_recorded", TOO_MANY);
-    }
     try {
       const result = await casting.cast(bearerToken(request), contest, () => readJsonBody(request, body));
       if ("accepted" in result) {

@@ -14,18 +14,27 @@ export function jsonText(text: string, status = 200): Response {
 }
 
 export function problem(code: ProblemCode, detail: string): Response {
+  return preparedProblem(code, detail)();
+}
+
+/** For what is told very often, and must cost next to nothing then. */
+export function preparedProblem(code: ProblemCode, detail: string): () => Response {
   const { status, title } = PROBLEMS[code];
-  const headers: Record<string, string> = {
+  const text = JSON.stringify({ type: `urn:urna:problem:${code}`, code, title, status, detail });
+  const plain = {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
     ...PROBLEM_HEADERS[code],
   };
   // Jittered, so that those who were refused together do not come back together.
-  if (status === 503 || status === 429) headers["retry-after"] = String(1 + Math.floor(Math.random() * 3));
-  return new Response(JSON.stringify({ type: `urn:urna:problem:${code}`, code, title, status, detail }), {
-    status,
-    headers,
-  });
+  const choices =
+    status === 503 || status === 429
+      ? RETRY_AFTER_SECONDS.map((seconds) => new Headers({ ...plain, "retry-after": seconds }))
+      : [new Headers(plain)];
+  return () => {
+    const headers = choices[Math.floor(Math.random() * choices.length)]!;
+    return new Response(text, { status, headers });
+  };
 }
 
 /** To a caller who must wait for so long: a caller's own window needs no jitter. */
@@ -35,6 +44,7 @@ export function tooManyCalls(waitMs: number): Response {
   response.headers.set("retry-after", String(seconds));
   return response;
 }
+const RETRY_AFTER_SECONDS = ["1", "2", "3"];
 
 // What was not read of a body would be taken for the next request.
 const CLOSE = { connection: "close" };

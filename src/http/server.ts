@@ -105,22 +105,30 @@ function nativeHandler({ handle, addHeaders, limit }: Route, handling: Handling)
       server.requestIP(request)?.address ?? "",
       clientAddressHeader === null ? null : request.headers.get(clientAddressHeader),
     );
-  return async (request, server) => {
-    const { params } = request;
-    let response: Response;
-    try {
-      const caller = limit === undefined ? null : callerIn(request, server);
-      response =
-        caller === null
-          ? await handle(request, params)
-          : await withinLimit(limit!, caller, () => handle(request, params));
-    } catch (error) {
-      response = unanswered(request, error) ?? failure(error, onUnexpected);
-    }
-    const adding = addHeaders?.(response, request, params);
+  const answerTo = (request: Bun.BunRequest, server: Bun.Server<undefined>) => {
+    const caller = limit === undefined ? null : callerIn(request, server);
+    const answer = () => handle(request, request.params);
+    return caller === null ? answer() : withinLimit(limit!, caller, answer);
+  };
+  const failed = (request: Request, error: unknown) =>
+    unanswered(request, error) ?? failure(error, onUnexpected);
+  const complete = (response: Response, request: Bun.BunRequest) => {
     // Mostly there is nothing to add, and nothing to wait for.
-    if (adding !== undefined) await adding;
-    return response;
+    const adding = addHeaders?.(response, request, request.params);
+    return adding === undefined ? response : adding.then(() => response);
+  };
+  return (request, server) => {
+    let answer: Response | Promise<Response>;
+    try {
+      answer = answerTo(request, server);
+    } catch (error) {
+      answer = failed(request, error);
+    }
+    // What is known at once is answered at once: a promise would cost as much as the rest.
+    if (answer instanceof Response) return complete(answer, request);
+    return answer
+      .catch((error: unknown) => failed(request, error))
+      .then((response) => complete(response, request));
   };
 }
 

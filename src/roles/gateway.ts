@@ -3,6 +3,7 @@ import type { TokenKey } from "../admission/secrets.ts";
 import type { Accepting } from "../casting/accepting.ts";
 import { Casting } from "../casting/cast.ts";
 import { ClosingWatch } from "../casting/closing-watch.ts";
+import { Intake, type IntakeBounds } from "../casting/intake.ts";
 import { Lanes } from "../casting/lanes.ts";
 import { castingRoutes } from "../casting/routes.ts";
 import { VoterBallots } from "../casting/voter-ballots.ts";
@@ -16,6 +17,7 @@ import { systemClock as clock } from "../runtime/clock.ts";
 import { atMostEvery, failureLog, type Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import type { Service } from "../runtime/service.ts";
+import { Turns } from "../runtime/turns.ts";
 import type { OpenLedger } from "./further-ledgers.ts";
 import { DIRECTORY_LIFETIME_MS, type LedgerAccess } from "./ledger.ts";
 
@@ -30,6 +32,8 @@ export type GatewayOptions = {
   deadlineMs: number;
   /** How long a ballot's body may take to arrive. */
   bodyTimeoutMs?: number;
+  /** How much is taken where the processor is the limit. */
+  intake?: IntakeBounds;
   log: Log;
   metrics: Metrics;
 };
@@ -40,6 +44,14 @@ const ATTEMPT_TIMEOUT_MS = 3_000;
 const VOTER_BOUND = { requestsMax: 2_000, windowMs: 10_000 };
 const SEAL_POLL_MS = 200;
 const SEAL_WAITING_MAX = 20_000;
+/** Measured in docs/decisions/0019-no-more-under-way-than-is-answered.md. */
+const INTAKE: IntakeBounds = {
+  unreadMsMax: 30,
+  windowMs: 100,
+  underWayMin: 100,
+  crowdBallots: 1_000,
+  calmMs: 1_000,
+};
 const LISTED_CONTESTS_MAX = 100;
 const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
@@ -67,10 +79,12 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     deadlineMs: options.deadlineMs,
     clock,
   });
+  const intake = new Intake({ turns: new Turns(clock), ...(options.intake ?? INTAKE), clock });
   const routes = [
     ...castingRoutes(casting, directory, {
       body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
-      isFull: () => lanes.isFull && (accepting?.isFull ?? true),
+      intake,
+      isFull: () => !intake.letsIn() || (lanes.isFull && (accepting?.isFull ?? true)),
       onAnswer: metrics.castAnswers,
       onUnexpected: failureLog(log),
     }),

@@ -84,3 +84,24 @@ test("a refusal does not wait for the body, and what is left of it is not taken 
   connection.send(head + BALLOT);
   expect((await connection.answer()).status).toBe(201);
 });
+
+test("where the processor is the limit no more are under way than may be, whatever room the lanes have", async () => {
+  const bounds = { unreadMsMax: -1, windowMs: 1, underWayMin: 1, crowdBallots: 0, calmMs: 0 };
+  await using busy = await startTestGateway({ intake: bounds, deadlineMs: DEADLINE_MS, logLevel: "silent" });
+  const open = await busy.contest();
+  const cast = async (voter: string) =>
+    busy.cast(open.id, await busy.token(open, voter), { selections: [1] });
+  await using blocker = await Session.openPrimary(busy.databaseUrl, TEST_SESSION);
+  await blocker.command("BEGIN");
+  await blocker.command("LOCK TABLE blocks IN ACCESS EXCLUSIVE MODE");
+  const taken = cast("first");
+  const waits = "SELECT FROM pg_locks WHERE relation = 'blocks'::regclass AND NOT granted";
+  const isUnderWay = async () => (await blocker.query({ text: waits })).length > 0;
+  await eventually("it is under way", isUnderWay, FULL_TIMEOUT_MS);
+  const refusal = await cast("second");
+  expect(Number(refusal.headers.get("retry-after"))).toBeGreaterThan(0);
+  await expectProblem(refusal, "not_recorded");
+  await blocker.command("ROLLBACK");
+  await expectReceipt(await taken, 201);
+  await expectReceipt(await cast("second"), 201);
+});

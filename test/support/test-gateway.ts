@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { parseSecrets, type SecretsText } from "../../src/admission/secrets.ts";
 import { drawSecrets } from "../../src/admission/secrets-file.ts";
+import type { IntakeBounds } from "../../src/casting/intake.ts";
 import type { ContestDefinition } from "../../src/contests/administration.ts";
 import { open } from "../../src/contests/transitions.ts";
 import { openApiRoute } from "../../src/contract/openapi.ts";
@@ -28,6 +29,7 @@ export type TestGatewayOptions = {
   bodyTimeoutMs?: number;
   lanes?: number;
   batchBallotsMax?: number;
+  intake?: IntakeBounds;
   secretsText?: SecretsText;
   /** Instead of a fresh one. */
   databaseUrl?: string;
@@ -60,6 +62,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     batchBallotsMax,
     deadlineMs,
     bodyTimeoutMs,
+    ...(options.intake === undefined ? {} : { intake: options.intake }),
     log,
     metrics,
   });
