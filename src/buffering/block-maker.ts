@@ -12,6 +12,8 @@ import type { DrainedBallot, DrainedBlock, DrainHead, PartitionKey, QuarantinedR
 import type { LogRecord } from "./log.ts";
 import { type BallotRecord, type BarrierRecord, decodeRecord } from "./record.ts";
 
+const LOOK_UPS_AT_ONCE = 10;
+
 /** A record, and what it is by itself, without regard to the ledger. */
 export type JudgedRecord = LogRecord &
   (
@@ -37,25 +39,36 @@ export async function judgeAll(
   key: PartitionKey,
   contests: ContestLookUp,
 ): Promise<JudgedRecord[]> {
-  const judged = records.map((record) => judge(record, key, contests));
-  // Mostly all are judged by what is known: ten thousand promises would take as long as the judging.
-  const areKnown = (each: typeof judged): each is JudgedRecord[] =>
-    each.every((one) => !(one instanceof Promise));
-  return areKnown(judged) ? judged : Promise.all(judged);
+  const decoded = records.map(({ value }) => decodeRecord(value));
+  const asked = new Set<string>();
+  for (const each of decoded) if (!("fault" in each) && isToAsk(each, contests)) asked.add(each.contestUuid);
+  const fresh = await lookUp([...asked], contests);
+  return records.map((record, i) => {
+    const each = decoded[i]!;
+    if ("fault" in each) return { ...record, is: "quarantined", reason: each.fault };
+    const { contestUuid } = each;
+    const contest = asked.has(contestUuid) ? fresh.get(contestUuid)! : contests.get(contestUuid)!;
+    return judgeBy(contest, record, each, key);
+  });
 }
 
-function judge(
-  record: LogRecord,
-  key: PartitionKey,
+function isToAsk(record: BallotRecord | BarrierRecord, contests: ContestLookUp): boolean {
+  const known = contests.get(record.contestUuid);
+  return known === undefined || record.kind === "barrier" || isLate(record, known);
+}
+
+/** A few at a time: whoever writes thousands of contests' ids into the log must not crowd out those who ask for one. */
+async function lookUp(
+  uuids: readonly string[],
   contests: ContestLookUp,
-): JudgedRecord | Promise<JudgedRecord> {
-  const decoded = decodeRecord(record.value);
-  if ("fault" in decoded) return { ...record, is: "quarantined", reason: decoded.fault };
-  const known = contests.get(decoded.contestUuid);
-  if (known !== undefined && decoded.kind === "ballot" && !isLate(decoded, known)) {
-    return judgeBy(known, record, decoded, key);
+): Promise<Map<string, Contest | null>> {
+  const found = new Map<string, Contest | null>();
+  for (let from = 0; from < uuids.length; from += LOOK_UPS_AT_ONCE) {
+    const some = uuids.slice(from, from + LOOK_UPS_AT_ONCE);
+    const answers = await Promise.all(some.map((uuid) => contests.fresh(uuid)));
+    for (const [i, uuid] of some.entries()) found.set(uuid, answers[i]!);
   }
-  return contests.fresh(decoded.contestUuid).then((contest) => judgeBy(contest, record, decoded, key));
+  return found;
 }
 
 function judgeBy(

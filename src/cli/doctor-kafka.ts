@@ -20,15 +20,22 @@ export async function kafkaChecks(
   await using cluster = new Cluster(kafkaAddress(address), "urna doctor");
   const elections = await electionsOf(databaseUrl, session);
   try {
+    await cluster.lookUp([]);
+  } catch (error) {
+    return [{ ...REACHABLE, ok: false, found: (error as Error).message }];
+  }
+  const reachable = { ...REACHABLE, ok: true, found: "yes" };
+  try {
     const names = elections.map(({ uuid }) => topicOf(uuid));
     return [
-      { ...REACHABLE, ok: true, found: "yes" },
+      reachable,
       ...(await inspectKafka(cluster, names)),
       ...(await Promise.all(elections.map((election) => topicIdCheck(cluster, election)))),
       await recordersCheck(cluster, elections),
     ];
   } catch (error) {
-    return [{ ...REACHABLE, ok: false, found: (error as Error).message }];
+    const mend = "see what this user may do: docs/operations/running.md says what it must be allowed to";
+    return [reachable, { check: "Kafka examined", ok: false, found: (error as Error).message, mend }];
   }
 }
 

@@ -22,6 +22,9 @@ export type BufferedContestsOptions = {
   drainMsMin: number;
   /** A barrier that has not been met for so long is written again. */
   barrierAgainMs: number;
+  /** How often it is looked for contests that a ledger was not told of. */
+  copiesPollMs: number;
+  onUncopied: (error: Error) => void;
   /** What is wrong with this machine's clock, by which barriers are written; null when nothing is. */
   clockFault: () => string | null;
   clock: Clock;
@@ -32,7 +35,7 @@ export class BufferedContests {
   private readonly barriersWritten = new Map<string, number>();
 
   constructor(
-    private readonly store: Pick<ContestStore, "setTopic">,
+    private readonly store: Pick<ContestStore, "setTopic" | "bufferedContests">,
     private readonly topics: TopicMaker,
     private readonly log: Pick<Appender, "append">,
     private readonly options: BufferedContestsOptions,
@@ -75,6 +78,27 @@ export class BufferedContests {
   /** Makes every ledger of its election take the contest's ballots. */
   async addContest(contest: Contest): Promise<void> {
     await Promise.all(this.ledgersOf(contest.buffering!).map((ledger) => ledger.addContest(contest)));
+  }
+
+  /**
+   * Makes up for contests that a ledger was not told of, since it did not answer when they were made: there would be no place
+   * for their ballots, and no partition of that ledger could go on behind one.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, copiesPollMs, onUncopied } = this.options;
+    const copied = new Set<string>();
+    while (!signal.aborted) {
+      try {
+        const contests = await this.store.bufferedContests();
+        for (const contest of contests.filter(({ uuid }) => !copied.has(uuid))) {
+          await this.addContest(contest);
+          copied.add(contest.uuid);
+        }
+      } catch (error) {
+        onUncopied(error as Error);
+      }
+      await clock.pause(copiesPollMs, signal);
+    }
   }
 
   /**

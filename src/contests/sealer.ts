@@ -67,6 +67,8 @@ export class Sealer {
       if (contest.sealedAtMs !== null) return true;
       if (contest.buffering !== null) {
         const buffered = this.bufferedOf(contest);
+        // An extension that was sent in time and commits late must not find the barriers written.
+        if (!(await this.store.isCloseFixed(contest))) return false;
         if (!(await buffered.passBarriers(contest))) return false;
         await buffered.seal(contest);
       }

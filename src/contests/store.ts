@@ -32,6 +32,13 @@ export interface ContestStore {
     id: string,
     decide: (contest: Contest) => Transition,
   ): Promise<Contest | { refused: string } | null>;
+  /** Those of buffered elections that are not final yet. */
+  bufferedContests(): Promise<Contest[]>;
+  /**
+   * Whether the contest's close is still that one, and nobody is about to move it: asked under the row's lock, which who
+   * moves it holds until all is on a standby. After the close nobody may move it any more.
+   */
+  isCloseFixed(contest: Contest): Promise<boolean>;
   /** Closed before that instant, and not final yet. */
   contestsToFinish(closedBeforeMs: number): Promise<Contest[]>;
   /** If it closed before that instant: makes it impossible to record another ballot, whatever is in flight. Throws while inserts are open for long. */

@@ -38,6 +38,8 @@ export function close(contest: Contest, { nowMs, noticeMs }: TransitionClock): T
 /** For a close that may not have been known early enough: as far ahead as any, unless the seal is already there. */
 export function announceAgain(contest: Contest, { nowMs, noticeMs }: TransitionClock): Transition {
   if (contest.sealedAtMs !== null || contest.closesAtMs === null) return { change: {} };
+  // Somebody else has found it known early enough, and barriers may be written for it: it must not move any more.
+  if (contest.buffering !== null && contest.closeIsKnown) return { change: {} };
   return { change: { closesAtMs: Math.max(contest.closesAtMs, nowMs + noticeMs), closeIsKnown: false } };
 }
 

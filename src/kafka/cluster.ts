@@ -22,6 +22,11 @@ export type KnownTopic = { id: string; partitions: readonly KnownPartition[] };
 
 export type KnownBroker = Endpoint & { nodeId: number; rack?: string | null | undefined };
 
+/**
+ * Up to what is on every broker in sync, transactions or not: Urna makes none, and what a stranger appended in one is looked at
+ * like everything else.
+ */
+export const READ_UNCOMMITTED = 0;
 /** A broker that answers nothing is not waited for any longer: the next one is asked. */
 const ASK_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;

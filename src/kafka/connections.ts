@@ -83,9 +83,14 @@ export class Connections implements AsyncDisposable {
     timeoutMs: number,
     send: (connection: Connection) => Promise<Answer>,
   ): Promise<Answer> {
-    const connection = await this.take(endpoint);
+    const late = () => new SilentBrokerError(endpoint, timeoutMs);
+    const taking = this.take(endpoint);
+    const connection = await withinTime(taking, timeoutMs, late).catch((error) => {
+      // Also one that is connected and never gets through signing in.
+      taking.then((each) => this.giveBack(endpoint, each)).catch(() => undefined);
+      throw error;
+    });
     try {
-      const late = () => new SilentBrokerError(endpoint, timeoutMs);
       const answer = await withinTime(send(connection), timeoutMs, late);
       this.giveBack(endpoint, connection);
       return answer;

@@ -4,13 +4,13 @@
  */
 import { type Connection, crc32c, fetchV17, Reader, readRecordsBatches } from "@platformatic/kafka";
 import type { LogRecord } from "../buffering/log.ts";
+import { READ_UNCOMMITTED } from "./cluster.ts";
 
 const KEY = 1;
 const VERSION = 17;
 /** Who asks is no broker. */
 const NO_SESSION = { id: 0, epoch: -1 };
 const EPOCH_UNKNOWN = -1;
-const COMMITTED_ONLY = 0;
 
 export type Fetching = {
   topicId: string;
@@ -37,7 +37,7 @@ export function fetchRecords(connection: Connection, asked: Fetching): Promise<F
   const topics = [{ topicId, partitions }];
   const { id, epoch } = NO_SESSION;
   const request = () =>
-    fetchV17.createRequest(waitMs, 1, bytesMax, COMMITTED_ONLY, id, epoch, topics, [], "");
+    fetchV17.createRequest(waitMs, 1, bytesMax, READ_UNCOMMITTED, id, epoch, topics, [], "");
   return new Promise((resolve, reject) => {
     connection.send<Answer>(KEY, VERSION, request, decode, true, true, (error, answer) => {
       if (error !== null) return reject(error);

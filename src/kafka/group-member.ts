@@ -28,6 +28,7 @@ export type GroupMemberOptions = {
 
 const JOINING = 0;
 const LEAVING = -1;
+const UNCHANGED = -1;
 /** How long the coordinator waits for a partition to be given up. It is given up at once. */
 const REBALANCE_TIMEOUT_MS = 10_000;
 
@@ -48,6 +49,8 @@ export class KafkaGroupMember implements GroupMember {
   private owned: Owned = new Map();
   private readonly names = new Map<string, string>();
   private told = "[]";
+  /** Whether the coordinator is to hear all of this member's state: otherwise a heartbeat says that it is alive. */
+  private saysAll = true;
   /** How far partitions have been drained that the group has not been told yet; by topic, then by partition. */
   private readonly drainedUpTo = new Map<string, Map<number, number>>();
 
@@ -61,6 +64,7 @@ export class KafkaGroupMember implements GroupMember {
   subscribe(topics: readonly string[]): void {
     if (topics.join() === this.topics.join()) return;
     this.topics = [...topics];
+    this.saysAll = true;
     this.wake.abort();
   }
 
@@ -97,15 +101,22 @@ export class KafkaGroupMember implements GroupMember {
       return NO_TOPICS_PAUSE_MS;
     }
     try {
-      const { memberEpoch, heartbeatIntervalMs, assignment } = await this.heartbeat(this.epoch);
+      const saysAll = this.saysAll || this.epoch === JOINING;
+      this.saysAll = false;
+      const { memberEpoch, heartbeatIntervalMs, assignment } = await this.heartbeat(this.epoch, saysAll);
       this.epoch = memberEpoch;
       if (assignment === null) return heartbeatIntervalMs;
       await this.learnNames(assignment.topicPartitions.map(({ topicId }) => topicId));
-      this.owned = new Map(assignment.topicPartitions.map((each) => [each.topicId, each.partitions]));
+      const owned: Owned = new Map(assignment.topicPartitions.map((each) => [each.topicId, each.partitions]));
+      // Whoever says all is told all, also what has not changed.
+      if (textOf(owned) === textOf(this.owned)) return heartbeatIntervalMs;
+      this.owned = owned;
       this.tell(onAssigned);
       // That it has been taken note of: until then others wait for what was taken away here.
+      this.saysAll = true;
       return 0;
     } catch (error) {
+      this.saysAll = true;
       if (isForgotten(error)) this.forgetOwned(onAssigned);
       else this.coordinator.forget();
       return this.options.retryPauseMs;
@@ -118,7 +129,10 @@ export class KafkaGroupMember implements GroupMember {
     this.tell(onAssigned);
   }
 
-  private heartbeat(epoch: number): Promise<consumerGroupHeartbeatV1.ConsumerGroupHeartbeatResponse> {
+  private heartbeat(
+    epoch: number,
+    saysAll: boolean,
+  ): Promise<consumerGroupHeartbeatV1.ConsumerGroupHeartbeatResponse> {
     const owned = [...this.owned].map(([topicId, partitions]) => ({ topicId, partitions: [...partitions] }));
     return this.coordinator.ask((connection) =>
       consumerGroupHeartbeatV1.api.async(
@@ -128,11 +142,11 @@ export class KafkaGroupMember implements GroupMember {
         epoch,
         null,
         null,
-        REBALANCE_TIMEOUT_MS,
-        [...this.topics],
+        saysAll ? REBALANCE_TIMEOUT_MS : UNCHANGED,
+        saysAll ? [...this.topics] : null,
         null,
         null,
-        owned,
+        saysAll ? owned : null,
       ),
     );
   }
@@ -180,12 +194,17 @@ export class KafkaGroupMember implements GroupMember {
   private async leave(): Promise<void> {
     if (this.epoch === JOINING) return;
     await this.tellDrained();
-    await this.heartbeat(LEAVING).catch(() => undefined);
+    await this.heartbeat(LEAVING, false).catch(() => undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.cluster[Symbol.asyncDispose]();
   }
+}
+
+function textOf(owned: Owned): string {
+  const sorted = [...owned].map(([id, partitions]) => [id, [...partitions].sort((a, b) => a - b)] as const);
+  return JSON.stringify(sorted.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function isForgotten(error: unknown): boolean {

@@ -8,7 +8,7 @@ import {
   type Topic,
 } from "../buffering/log.ts";
 import type { Endpoint } from "./address.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, READ_UNCOMMITTED } from "./cluster.ts";
 import { responseOf } from "./connections.ts";
 import { BrokerError, CODE } from "./errors.ts";
 import { fetchRecords } from "./fetch.ts";
@@ -18,7 +18,6 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const EARLIEST = -2n;
 const LATEST = -1n;
 const NO_BROKER = -1;
-const COMMITTED_ONLY = 0;
 
 /** A read has a connection for itself: of those that wait for records none holds up another. */
 export class KafkaLogReader implements LogReader {
@@ -67,7 +66,7 @@ export class KafkaLogReader implements LogReader {
     const partitions = [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }];
     const topics = [{ name: topic.name, partitions }];
     const answer = await this.cluster.connections.ask(leader, ANSWER_TIMEOUT_MS, (connection) =>
-      listOffsetsV9.api.async(connection, NO_BROKER, COMMITTED_ONLY, topics),
+      listOffsetsV9.api.async(connection, NO_BROKER, READ_UNCOMMITTED, topics),
     );
     return Number(answer.topics[0]!.partitions[0]!.offset);
   }

@@ -4,7 +4,7 @@ import type { TopicMaker } from "../buffering/log.ts";
 import { describeFaults } from "../recording/durability.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { endpointName } from "./address.ts";
-import type { Cluster, KnownTopic } from "./cluster.ts";
+import { type Cluster, type KnownTopic, READ_UNCOMMITTED } from "./cluster.ts";
 import { CODE } from "./errors.ts";
 import { BROKERS_MIN, IN_SYNC_MIN, TOPIC_SETTINGS, topicChecks, topicSettings } from "./inspection.ts";
 
@@ -17,7 +17,6 @@ export type TopicMakerOptions = {
 const POLL_MS = 50;
 const LATEST = -1n;
 const NO_BROKER = -1;
-const COMMITTED_ONLY = 0;
 
 /** A call that was cut short may be made again: what is there already is taken, if it is as it would have been made. */
 export class KafkaTopicMaker implements TopicMaker {
@@ -108,7 +107,7 @@ export class KafkaTopicMaker implements TopicMaker {
     }));
     const { leader } = partitions[numbers[0]!]!;
     await this.cluster.connections.ask(leader!, this.options.timeoutMs, (connection) =>
-      listOffsetsV9.api.async(connection, NO_BROKER, COMMITTED_ONLY, [{ name, partitions: asked }]),
+      listOffsetsV9.api.async(connection, NO_BROKER, READ_UNCOMMITTED, [{ name, partitions: asked }]),
     );
   }
 }

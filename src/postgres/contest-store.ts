@@ -89,6 +89,18 @@ export class PostgresContestStore implements ContestStore {
     });
   }
 
+  bufferedContests(): Promise<Contest[]> {
+    return this.briefly((session) => rows.selectBufferedContests(session));
+  }
+
+  isCloseFixed({ uuid, ledgerId, closesAtMs }: Contest): Promise<boolean> {
+    return this.durably(async (session) => {
+      await rows.lockContest(session, ledgerId);
+      const [contest] = await rows.selectContests(session, [uuid]);
+      return contest!.closesAtMs === closesAtMs && contest!.closeIsKnown;
+    });
+  }
+
   contestsToFinish(closedBeforeMs: number): Promise<Contest[]> {
     return this.briefly((session) => rows.selectContestsToFinish(session, closedBeforeMs));
   }

@@ -147,6 +147,12 @@ export function selectContestsToFinish(session: Session, closedBeforeMs: number)
   ]);
 }
 
+/** Contests of buffered elections that are not final yet. */
+export function selectBufferedContests(session: Session): Promise<Contest[]> {
+  const where = "WHERE elections.topic_id IS NOT NULL AND contests.final_at IS NULL";
+  return selectContestsWhere(session, where, []);
+}
+
 /** Takes the contest's row, so that changes to it happen one after the other. */
 export async function lockContest(session: Session, contestLedgerId: number): Promise<void> {
   await session.query({ text: "SELECT FROM contests WHERE contest_id = $1 FOR UPDATE" }, [contestLedgerId]);

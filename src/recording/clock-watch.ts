@@ -46,6 +46,8 @@ export class ClockWatch {
     } catch {
       return;
     }
+    // One that took so long may hide whatever it likes.
+    if (reading.doubtMs > this.options.differMsMax / 2) return;
     const wasOk = this.judged.ok;
     this.judged = clockCheck("this machine's clock", reading, this.options.differMsMax);
     if (this.judged.ok !== wasOk) this.options.onChange(this.judged);

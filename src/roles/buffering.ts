@@ -30,6 +30,8 @@ const LOG_GATE_AGE_MS_MAX = 5_000;
 const TOPIC_FORGOTTEN_MS = 3_600_000;
 /** Shorter than voters wait: within it a broker that died is replaced, or the outcome is open. */
 const APPEND_TIMEOUT_MS = 4_000;
+const COPIES_POLL_MS = 1_000;
+const COPIES_LOG_MS = 10_000;
 const CLOCK_POLL_MS = 2_000;
 const BARRIER_AGAIN_MS = 10_000;
 
@@ -116,10 +118,17 @@ export function openBufferedContests(
     appendTimeoutMs: APPEND_TIMEOUT_MS,
     drainMsMin: BUFFERED_DRAIN_MS_MIN,
     barrierAgainMs: BARRIER_AGAIN_MS,
+    copiesPollMs: COPIES_POLL_MS,
+    onUncopied: atMostEvery(COPIES_LOG_MS, (unwritten, err: Error) =>
+      log.error({ err, unwritten }, "a ledger can't be told of a contest yet"),
+    ),
     clockFault: () => (clockWatch.check.ok ? null : `${clockWatch.check.check}: ${clockWatch.check.found}`),
     clock,
   });
-  const services: Service[] = [{ name: "clock", run: (signal) => clockWatch.run(signal) }];
+  const services: Service[] = [
+    { name: "clock", run: (signal) => clockWatch.run(signal) },
+    { name: "copies of contests", run: (signal) => contests.run(signal) },
+  ];
   return { contests, services };
 }
 
@@ -135,8 +144,9 @@ export function openBufferedPath(
   const { kafka: address, log, metrics } = options;
   if (address === null) return null;
   const kafka = openKafka(opened, address);
-  const { accepting } = openAccepting(kafka, ledger, options);
+  const { accepting, unready: unaccepting } = openAccepting(kafka, ledger, options);
   const { contests, services } = openBufferedContests(kafka, ledger, ledgers, options);
   const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });
-  return { accepting, contests, parts: [recorder, { routes: [], services }] };
+  const unready = () => [...unaccepting(), ...recorder.unready()];
+  return { accepting, contests, parts: [recorder, { routes: [], services }], unready };
 }

@@ -78,7 +78,7 @@ export async function runDev(config: DevConfig): Promise<void> {
     redis,
     log,
     metrics,
-    unready: () => gateReasons(ledger),
+    unready: () => [...ledgers.flatMap(gateReasons), ...(buffered?.unready() ?? [])],
     deadlineMs,
     onListening: ({ url }) => opened.use(announce(data, { url, adminToken, databaseUrl, pid: process.pid })),
   });

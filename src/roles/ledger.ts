@@ -18,10 +18,11 @@ import type { Reason } from "./health.ts";
 
 /** How long a process may go on believing what it knew of a contest. */
 export const DIRECTORY_LIFETIME_MS = 1_000;
-/** A close is announced this long before: the directories' lifetime, what clocks may differ, and its own commit. */
+/** What the commit of an announcement may take. */
 export const CLOSE_ANNOUNCING_MS = 1_000;
 /** What clocks may differ by: that much is allowed for between a close and its announcement. */
 export const CLOCKS_DIFFER_MS_MAX = 500;
+/** A close is announced this long before: the directories' lifetime, what clocks may differ, and its own commit. */
 export const CLOSE_NOTICE_MS = DIRECTORY_LIFETIME_MS + CLOCKS_DIFFER_MS_MAX + CLOSE_ANNOUNCING_MS;
 /**
  * The same where ballots are buffered: they are taken while the home ledger fails over, so what was known of their

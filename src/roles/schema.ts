@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { HOME_LEDGER } from "../election/buffering.ts";
 import { writeWal } from "../postgres/ballots.ts";
 import { commitOrThrow } from "../postgres/durable-commit.ts";
-import { becomeLedger, type LedgerIdentity } from "../postgres/ledger-identity.ts";
+import { becomeLedger, type LedgerIdentity, selectIdentity } from "../postgres/ledger-identity.ts";
 import { migrate, pendingMigrations } from "../postgres/migrate.ts";
 import { Session } from "../postgres/session.ts";
 import type { Log } from "../runtime/log.ts";
@@ -40,8 +40,14 @@ export async function setUpLedger(
 export async function refusePendingMigrations(databaseUrl: string): Promise<void> {
   await using session = await Session.openPrimary(databaseUrl, sessionOptions("urna schema check"));
   const pending = await pendingMigrations(session);
-  if (pending.length === 0) return;
+  if (pending.length > 0) {
+    throw new Error(
+      `the ledger's schema lacks ${pending.join(", ")}: start \`urna admin\`, which applies them`,
+    );
+  }
+  const identity = await selectIdentity(session);
+  if (identity === null || identity.number === HOME_LEDGER) return;
   throw new Error(
-    `the ledger's schema lacks ${pending.join(", ")}: start \`urna admin\`, which applies them`,
+    `--database-url (DATABASE_URL) leads to ledger ${identity.name}: name the home ledger, in which elections are run`,
   );
 }

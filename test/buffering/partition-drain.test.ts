@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { judgeAll } from "../../src/buffering/block-maker.ts";
 import type { DrainedBlock, DrainLedger } from "../../src/buffering/drain.ts";
 import { LogMismatchError, PartitionDrain, StreamTakenError } from "../../src/buffering/partition-drain.ts";
 import type { BallotRecord } from "../../src/buffering/record.ts";
@@ -253,4 +254,21 @@ test("a block whose outcome is unknown is submitted again as it was, at its plac
   await drainOf(log, 0, 1_000, ledger).drain.run(end.signal);
   expect(submitted).toHaveLength(4);
   expect(new Set(submitted).size).toBe(1);
+});
+
+test("thousands of contests that there are not are looked up a few at a time, and are in quarantine", async () => {
+  const log = new MemoryLog();
+  const strange = Array.from({ length: 1_500 }, () => ballot(3, 9, { contestUuid: randomUUID() }));
+  log.add(...strange);
+  let [asking, most] = [0, 0];
+  const fresh = async () => {
+    most = Math.max(most, ++asking);
+    await systemClock.nextTurn();
+    asking--;
+    return null;
+  };
+  const key = { electionUuid: election.uuid, partition: 3 };
+  const judged = await judgeAll(log.records, key, { get: () => undefined, fresh });
+  expect(new Set(judged.map(({ is }) => is))).toEqual(new Set(["quarantined"]));
+  expect(most).toBeLessThanOrEqual(10);
 });

@@ -14,6 +14,7 @@ import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { commitOrThrow } from "../../src/postgres/durable-commit.ts";
 import { becomeLedger } from "../../src/postgres/ledger-identity.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
+import { eventually } from "../support/eventually.ts";
 import { handClock } from "../support/hand-clock.ts";
 import { createContest, electionOf, openStore } from "../support/record.ts";
 import { freshDatabase } from "../support/shared-cluster.ts";
@@ -59,6 +60,7 @@ afterAll(() => opened.disposeAsync());
 
 function stage({ ledgers = ["home", "east"], clockFault = null as string | null } = {}) {
   const log = new TopicsInMemory();
+  const uncopied: Error[] = [];
   const clock = handClock(Date.now());
   const all = new Map([
     ["home", new PostgresBallotLedger(0, home, 10_000)],
@@ -68,8 +70,9 @@ function stage({ ledgers = ["home", "east"], clockFault = null as string | null 
     ledgers: new Map([...all].filter(([name]) => ledgers.includes(name))),
     ...{ partitionsByDefault: 4, appendTimeoutMs: 1_000, drainMsMin: DRAIN_MS },
     ...{ barrierAgainMs: BARRIER_AGAIN_MS, clock, clockFault: () => clockFault },
+    ...{ copiesPollMs: 5, onUncopied: (error: Error) => void uncopied.push(error) },
   });
-  return { log, clock, buffered };
+  return { log, clock, buffered, uncopied };
 }
 
 async function streamsOf(pool: SessionPool, { uuid }: Election): Promise<number[]> {
@@ -200,4 +203,35 @@ test("an election made again is the first one, if what is said of its buffering 
   for (const other of [undefined, { partitions: 8 }, { ledgers: ["home", "east"] }, { ledgers: ["east"] }]) {
     await expect(create(other)).rejects.toMatchObject({ code: "id_taken" });
   }
+});
+
+test("a ledger that was not told of a contest is told later, by itself", async () => {
+  const { buffered } = stage();
+  const made = electionOf({ partitions: 2, ledgers: [0, 1], topicId: null });
+  const election = await buffered.addElection(await store.createElection(made));
+  // As the admin role leaves it when the further ledger does not answer.
+  const contest = await createContest(store, {}, election);
+  const isThere = () =>
+    east.use(async (session) => {
+      const rows = await session.query({ text: "SELECT FROM contests WHERE contest_uuid = $1" }, [
+        contest.uuid,
+      ]);
+      return rows.length === 1;
+    });
+  expect(await isThere()).toBe(false);
+  const end = new AbortController();
+  const running = buffered.run(end.signal);
+  await eventually("the further ledger has it", isThere);
+  end.abort();
+  await running;
+});
+
+test("a number that is another contest's in a further ledger is refused", async () => {
+  const { buffered } = stage();
+  const made = electionOf({ partitions: 2, ledgers: [1], topicId: null });
+  const election = await buffered.addElection(await store.createElection(made));
+  const contest = await createContest(store, {}, election);
+  await buffered.addContest(contest);
+  const other = { ...contest, uuid: randomUUID(), id: "another" };
+  expect(await buffered.addContest(other).catch(({ message }) => message)).toContain("is another one here");
 });

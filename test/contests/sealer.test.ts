@@ -1,5 +1,6 @@
 /** The sealer's decisions, against a ledger that says what the test wants. */
 import { expect, test } from "bun:test";
+import type { BufferedContests } from "../../src/contests/buffered-contests.ts";
 import { Sealer } from "../../src/contests/sealer.ts";
 import type { ContestStore } from "../../src/contests/store.ts";
 import type { Contest } from "../../src/election/contest.ts";
@@ -117,4 +118,33 @@ test("a count that hangs keeps no other contest from being final", async () => {
   });
   await sealer.run(end.signal);
   expect(final).toEqual([other.uuid]);
+});
+
+test("no barrier is written for a close that may still move", async () => {
+  const buffering = { partitions: 1, ledgers: [0], topicId: "id" };
+  const steps: string[] = [];
+  let isFixed = false;
+  const end = new AbortController();
+  const store = {
+    contestsToFinish: async () => [{ ...contest, buffering }],
+    isCloseFixed: async () => {
+      steps.push(isFixed ? "fixed" : "not fixed");
+      if (isFixed) return true;
+      isFixed = true;
+      return false;
+    },
+  } as unknown as ContestStore;
+  const buffered = {
+    passBarriers: async () => {
+      steps.push("barriers");
+      end.abort();
+      return false;
+    },
+  } as unknown as BufferedContests;
+  const sealer = new Sealer(store, {
+    ...{ ...PROMPTLY, buffered, announceAgain: async () => undefined },
+    ...{ onFinal: () => undefined, onError: () => undefined },
+  });
+  await sealer.run(end.signal);
+  expect(steps).toEqual(["not fixed", "fixed", "barriers"]);
 });

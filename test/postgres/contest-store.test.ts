@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
+import { createContest, openStore } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
 const TIMEOUT_MS = 300;
@@ -28,4 +29,20 @@ test("a read on a connection whose server process hangs: not_available in time, 
   } finally {
     process.kill(backend!.pid, "SIGCONT");
   }
+});
+
+test("while somebody is moving a close it is not fixed, and moved it is another one", async () => {
+  const connectionString = await freshDatabase();
+  await using opened = new AsyncDisposableStack();
+  const { store, pool } = await openStore(opened, connectionString);
+  const contest = await createContest(store, { closesAtMs: Date.now() - 1_000, opensAtMs: 0 });
+  expect(await store.isCloseFixed(contest)).toBe(true);
+  await pool.use(async (session) => {
+    await session.query({ text: "BEGIN" });
+    await session.query({ text: "UPDATE contests SET closes_at = now() + interval '1 minute'" });
+    // As one whose commit waits for a standby: its row is locked, and nobody sees what it says yet.
+    await expect(store.isCloseFixed(contest)).rejects.toThrow();
+    await session.query({ text: "COMMIT" });
+  });
+  expect(await store.isCloseFixed(contest)).toBe(false);
 });
