@@ -62,7 +62,9 @@ test("a topic that was made anew, or is gone, is refused: nothing comes into ano
   const record = { partition: 0, value: Buffer.from("vote") };
   expect(told(await appender.append(topic, [record], TIMEOUT_MS))).toEqual(["appended"]);
   await deleteTopic(cluster, topic);
-  expect(told(await appender.append(topic, [record], TIMEOUT_MS))).toEqual(["not_appended"]);
+  // A broker that is just deleting it may say that it leads it no more, which tells nothing of what it was sent.
+  const [afterwards] = told(await appender.append(topic, [record], TIMEOUT_MS));
+  expect(["not_appended", "unknown"]).toContain(afterwards!);
   const id = await makerOn(cluster).makeTopic(topic.name, 1);
   expect(id).not.toBe(topic.id);
   const [outcome] = await appender.append(topic, [record], TIMEOUT_MS);
