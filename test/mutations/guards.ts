@@ -5,6 +5,7 @@
 import type { Guard } from "./guard.ts";
 import { ACCESS } from "./guards/access.ts";
 import { ANSWERS } from "./guards/answers.ts";
+import { BUFFERED_CLOSES } from "./guards/buffered-closes.ts";
 import { BUFFERING } from "./guards/buffering.ts";
 import { CLOSING } from "./guards/closing.ts";
 import { COMMIT } from "./guards/commit.ts";
@@ -27,6 +28,7 @@ export const GUARDS: readonly Guard[] = [
   ...KAFKA,
   ...ANSWERS,
   ...BUFFERING,
+  ...BUFFERED_CLOSES,
   ...CLOSING,
   ...PROOF,
   ...LEDGERS,
