@@ -39,6 +39,8 @@ const { values } = parseArgs({
     connections: { type: "string", default: "3000" },
     /** How much of a processor the gateway gets, a fraction too; by default whatever is left. */
     "gateway-cpus": { type: "string" },
+    /** What the gateway is rated for; by default it takes what it can. */
+    "ballots-per-second-max": { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
@@ -60,7 +62,9 @@ async function measure(): Promise<Report> {
   await using opened = new AsyncDisposableStack();
   const distant = await distantLedger(opened, databaseUrl, Number(values["distance-ms"]));
   const gatewayArgs = ["gateway", "--host", "127.0.0.1", "--port", "0", "--log-format", "text"];
+  const rated = values["ballots-per-second-max"];
   const limits = ["--lanes", lanes, "--batch-ballots-max", batchBallotsMax];
+  if (rated !== undefined) limits.push("--ballots-per-second-max", rated);
   const ledger = ["--database-url", distant, "--secrets-file", join(data, "secrets.json")];
   const processors = values["gateway-cpus"];
   const quota = processors === undefined ? null : opened.use(processorQuota(Number(processors)));

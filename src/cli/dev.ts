@@ -21,6 +21,7 @@ export function devCommand(): Command {
     .addOption(OPTIONS.clientAddressHeader())
     .addOption(OPTIONS.lanes())
     .addOption(OPTIONS.batchBallotsMax())
+    .addOption(OPTIONS.ballotsPerSecondMax())
     .addOption(OPTIONS.deadlineMs())
     .addOption(OPTIONS.drainMs())
     .addOption(OPTIONS.overrideGate())

@@ -25,6 +25,7 @@ export function roleCommands(): Command[] {
       .addOption(OPTIONS.kafka())
       .addOption(OPTIONS.lanes())
       .addOption(OPTIONS.batchBallotsMax())
+      .addOption(OPTIONS.ballotsPerSecondMax())
       .addOption(OPTIONS.overrideGate())
       .action((config: GatewayConfig) => endAfter(runGateway(config))),
     addNeeded(

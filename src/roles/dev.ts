@@ -40,6 +40,7 @@ export type DevConfig = {
   drainMs: number;
   lanes: number;
   batchBallotsMax: number;
+  ballotsPerSecondMax?: number;
   logFormat: LogFormat;
   logLevel: string;
 };
@@ -48,7 +49,8 @@ export async function runDev(config: DevConfig): Promise<void> {
   await using opened = new AsyncDisposableStack();
   const log = createLog(config.logFormat, config.logLevel);
   const metrics = createMetrics();
-  const { host, port, data, deadlineMs, lanes, batchBallotsMax, unsafeOverrideGate: overrideGate } = config;
+  const { host, port, data, unsafeOverrideGate: overrideGate } = config;
+  const { deadlineMs, lanes, batchBallotsMax, ballotsPerSecondMax } = config;
   const kafka = config.kafka === undefined ? null : kafkaAddress(config.kafka);
 
   const databaseUrl = await openDatabase(opened, config, log);
@@ -59,8 +61,9 @@ export async function runDev(config: DevConfig): Promise<void> {
   const setUp = await setUpFurtherLedgers(ledger, config.ledgers, log);
   const ledgers = await openLedgers(opened, ledger, config.ledgers, { roleName: "dev", overrideGate, log });
   const buffered = openBufferedPath(opened, ledger, ledgers, { ...config, kafka, log, metrics });
-  const casting = { lanes, batchBallotsMax, deadlineMs, accepting: buffered?.accepting ?? null };
-  const gateway = openGateway(opened, ledger, { ...secrets, ...casting, ledgers, log, metrics });
+  const limits = { lanes, batchBallotsMax, ballotsPerSecondMax, deadlineMs };
+  const casting = { ...secrets, ...limits, accepting: buffered?.accepting ?? null };
+  const gateway = openGateway(opened, ledger, { ...casting, ledgers, log, metrics });
   const { drainMs } = config;
   const contests = buffered?.contests ?? null;
   const admin = openAdmin(ledger, { secrets, adminToken, drainMs, buffered: contests, log });

@@ -5,6 +5,7 @@ import { Casting } from "../casting/cast.ts";
 import { ClosingWatch } from "../casting/closing-watch.ts";
 import { Intake, type IntakeBounds } from "../casting/intake.ts";
 import { Lanes } from "../casting/lanes.ts";
+import { RatedCapacity } from "../casting/rated-capacity.ts";
 import { castingRoutes } from "../casting/routes.ts";
 import { VoterBallots } from "../casting/voter-ballots.ts";
 import { VoterLimiter } from "../casting/voter-limiter.ts";
@@ -29,6 +30,8 @@ export type GatewayOptions = {
   tokenKeys: readonly TokenKey[];
   lanes: number;
   batchBallotsMax: number;
+  /** What it is rated for; by default it takes what it can. */
+  ballotsPerSecondMax?: number | undefined;
   deadlineMs: number;
   /** How long a ballot's body may take to arrive. */
   bodyTimeoutMs?: number;
@@ -44,10 +47,10 @@ const ATTEMPT_TIMEOUT_MS = 3_000;
 const VOTER_BOUND = { requestsMax: 2_000, windowMs: 10_000 };
 const SEAL_POLL_MS = 200;
 const SEAL_WAITING_MAX = 20_000;
-/** Measured in docs/decisions/0019-no-more-under-way-than-is-answered.md. */
+/** Measured in docs/decisions/0019-no-more-under-way-than-is-answered.md and 0020. */
 const INTAKE: IntakeBounds = {
-  unreadMsMax: 30,
-  windowMs: 100,
+  unreadMsMax: 10,
+  windowMs: 50,
   underWayMin: 100,
   crowdBallots: 1_000,
   calmMs: 1_000,
@@ -56,7 +59,7 @@ const LISTED_CONTESTS_MAX = 100;
 const BALLOT_BODY: BodyBounds = { bytesMax: 16 * 1024, timeoutMs: 10_000 };
 
 export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, options: GatewayOptions) {
-  const { accepting, log, metrics } = options;
+  const { accepting, ballotsPerSecondMax, log, metrics } = options;
   const lanes = new Lanes(Array.from({ length: options.lanes }, () => openLane(opened, ledger, options)));
   gaugeOf(metrics, "urna_waiting_ballots", "Ballots that wait for a batch", () => {
     return lanes.waitingBallots + (accepting?.waitingBallots ?? 0);
@@ -79,12 +82,14 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     deadlineMs: options.deadlineMs,
     clock,
   });
+  const rated = ballotsPerSecondMax === undefined ? null : new RatedCapacity(ballotsPerSecondMax, clock);
   const intake = new Intake({ turns: new Turns(clock), ...(options.intake ?? INTAKE), clock });
   const routes = [
     ...castingRoutes(casting, directory, {
       body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
       intake,
-      isFull: () => !intake.letsIn() || (lanes.isFull && (accepting?.isFull ?? true)),
+      isFull: () =>
+        !intake.letsIn() || (lanes.isFull && (accepting?.isFull ?? true)) || rated?.takes() === false,
       onAnswer: metrics.castAnswers,
       onUnexpected: failureLog(log),
     }),

@@ -37,6 +37,7 @@ export type GatewayConfig = RoleConfig & {
   kafka?: string;
   lanes: number;
   batchBallotsMax: number;
+  ballotsPerSecondMax?: number;
 };
 
 export type RecorderConfig = RoleConfig & { kafka: string };
@@ -50,7 +51,7 @@ export type AdminConfig = RoleConfig & {
 };
 
 export function runGateway(config: GatewayConfig): Promise<void> {
-  const { secretsFile, lanes, batchBallotsMax, deadlineMs } = config;
+  const { secretsFile, lanes, batchBallotsMax, ballotsPerSecondMax, deadlineMs } = config;
   const tokenKeys = loadTokenKeys(secretsFile);
   const kafka = config.kafka === undefined ? null : kafkaAddress(config.kafka);
   return runRole("gateway", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
@@ -60,8 +61,9 @@ export function runGateway(config: GatewayConfig): Promise<void> {
       kafka === null
         ? null
         : openAccepting(openKafka(opened, kafka), ledger, { batchBallotsMax, log, metrics });
-    const options = { tokenKeys, lanes, batchBallotsMax, deadlineMs, ledgers, log, metrics };
-    const gateway = openGateway(opened, ledger, { ...options, accepting: buffered?.accepting ?? null });
+    const limits = { lanes, batchBallotsMax, ballotsPerSecondMax, deadlineMs };
+    const accepting = buffered?.accepting ?? null;
+    const gateway = openGateway(opened, ledger, { tokenKeys, ...limits, accepting, ledgers, log, metrics });
     // Ballots of buffered elections are taken while the ledger fails over: it must get traffic meanwhile.
     return { parts: [gateway], unready: buffered?.unready ?? (() => gateReasons(ledger)) };
   });

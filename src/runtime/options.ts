@@ -153,6 +153,12 @@ export const OPTIONS = {
     )
       .default(4_000)
       .argParser(wholeNumber(1, 10_000)),
+  ballotsPerSecondMax: () =>
+    option(
+      "--ballots-per-second-max <number>",
+      "URNA_BALLOTS_PER_SECOND_MAX",
+      "what this gateway is rated for: more are refused at once (by default it takes what it can)",
+    ).argParser(wholeNumber(1, 1_000_000)),
   logFormat: (fallback: string) =>
     option("--log-format <format>", "URNA_LOG_FORMAT", "how log lines look")
       .choices(["json", "text"])

@@ -10,10 +10,10 @@ import { type Clock, systemClock } from "../../src/runtime/clock.ts";
 import { Turns } from "../../src/runtime/turns.ts";
 
 const CROWD = 1_000;
-const UNREAD_MS_MAX = 30;
+const UNREAD_MS_MAX = 10;
 const OPTIONS = {
   unreadMsMax: UNREAD_MS_MAX,
-  windowMs: 100,
+  windowMs: 50,
   underWayMin: 50,
   crowdBallots: CROWD,
   calmMs: 1_000,

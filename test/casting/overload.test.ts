@@ -85,6 +85,18 @@ test("a refusal does not wait for the body, and what is left of it is not taken 
   expect((await connection.answer()).status).toBe(201);
 });
 
+test("a gateway takes as many a second as it is rated for, and refuses more at once", async () => {
+  await using rated = await startTestGateway({ ballotsPerSecondMax: 1, deadlineMs: DEADLINE_MS });
+  const open = await rated.contest();
+  const cast = async (voter: string) =>
+    rated.cast(open.id, await rated.token(open, voter), { selections: [1] });
+  await expectReceipt(await cast("first"), 201);
+  const refusal = await cast("second");
+  expect(Number(refusal.headers.get("retry-after"))).toBeGreaterThan(0);
+  await expectProblem(refusal, "not_recorded");
+  await eventually("a second has passed", async () => (await cast("second")).status === 201, 10_000);
+});
+
 test("where the processor is the limit no more are under way than may be, whatever room the lanes have", async () => {
   const bounds = { unreadMsMax: -1, windowMs: 1, underWayMin: 1, crowdBallots: 0, calmMs: 0 };
   await using busy = await startTestGateway({ intake: bounds, deadlineMs: DEADLINE_MS, logLevel: "silent" });

@@ -29,6 +29,7 @@ export type TestGatewayOptions = {
   bodyTimeoutMs?: number;
   lanes?: number;
   batchBallotsMax?: number;
+  ballotsPerSecondMax?: number;
   intake?: IntakeBounds;
   secretsText?: SecretsText;
   /** Instead of a fresh one. */
@@ -60,6 +61,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}) {
     ledgers: await openLedgers(opened, ledger, [], { roleName: "test", overrideGate: false, log }),
     lanes,
     batchBallotsMax,
+    ballotsPerSecondMax: options.ballotsPerSecondMax,
     deadlineMs,
     bodyTimeoutMs,
     ...(options.intake === undefined ? {} : { intake: options.intake }),
