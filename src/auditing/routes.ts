@@ -24,6 +24,7 @@ export function receiptRoutes(sources: ReceiptSources): Route[] {
               : verifyReceipt(parsed.receipt, sources);
           return json(await verifying);
         } catch (error) {
+          if (error instanceof Problem) throw error;
           throw new Problem("not_available", "the ledger does not answer now", { cause: error });
         }
       },

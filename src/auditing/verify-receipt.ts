@@ -8,11 +8,12 @@ import { ledgerOfPartition, ledgerOfStream } from "../election/buffering.ts";
 import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
 import type { ExceptionReason } from "../ledger/exceptions.ts";
 import { receiptLeaf } from "../ledger/leaf.ts";
+import { Problem } from "../runtime/problem.ts";
 import type { LeafRow, ReceiptSources, RecordFate } from "./receipt-source.ts";
 
 /**
  * - `recorded`: it counts. The receipt is given where the one asked about was that of the accepted ballot.
- * - `accepted`: it is not drained yet, or its offset is further on than anything that was.
+ * - `accepted`: it is not drained yet, or its offset is further on than anything that was; never of a final contest.
  * - `duplicate`: another ballot of its voter had been recorded, and counts. `rejected`: it does not count, and why.
  */
 export type Verification =
@@ -24,7 +25,7 @@ export type Verification =
 
 const UNOPENED = "the contest, selections and nonce do not open the receipt's leaf";
 
-/** Throws only when the ledger can't know, or is none that is configured here. */
+/** Throws only when the ledger can't know; {@link Problem} `not_available` when it is none that is configured here. */
 export async function verifyReceipt(
   receipt: Receipt,
   { ledgers }: Pick<ReceiptSources, "ledgers">,
@@ -50,7 +51,8 @@ export async function verifyAccepted(
   { contests, ledgers }: ReceiptSources,
 ): Promise<Verification> {
   if (!opensLeaf(receipt)) return unknown(UNOPENED);
-  const contest = contests.lastKnown(receipt.contest) ?? (await contests.fresh(receipt.contest));
+  const { contest: uuid } = receipt;
+  const contest = contests.get(uuid) ?? contests.lastKnown(uuid) ?? (await contests.fresh(uuid));
   if (contest === null) return unknown("there is no such contest");
   const { buffering, electionUuid } = contest;
   if (buffering === null) return unknown("ballots of this contest are recorded at once, and never accepted");
@@ -59,6 +61,10 @@ export async function verifyAccepted(
   const number = ledgerOfPartition(partition, buffering);
   const fate = await ledgerOf(ledgers, number).records.find({ electionUuid, partition, offset });
   if (fate === null) throw new Error(`ledger ${number} has no stream of partition ${partition}`);
+  // Asked after the contest was: it is sealed only when all that was accepted in it has been drained.
+  if (fate.fate === "not_drained" && contest.sealedAtMs !== null) {
+    return unknown("the contest is final, and no ballot of it was accepted so far on");
+  }
   return judge(receipt, fate);
 }
 
@@ -108,7 +114,9 @@ function recorded(receipt: AcceptedReceipt, at: LeafRow): Verification {
 
 function ledgerOf(ledgers: ReceiptSources["ledgers"], number: number) {
   const ledger = ledgers.get(number);
-  if (ledger === undefined) throw new Error(`ledger ${number} is needed, and not configured here`);
+  if (ledger === undefined) {
+    throw new Problem("not_available", `ledger ${number} would know, and is not configured here`);
+  }
   return ledger;
 }
 

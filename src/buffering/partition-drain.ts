@@ -25,7 +25,7 @@ export type PartitionDrainOptions = {
   clock: Clock;
   onBlock: (block: DrainedBlock, durationMs: number) => void;
   onRetry: (error: Error) => void;
-  /** The offset of the first record that is not drained yet: told at the begin, when the log is right, and after each block. */
+  /** The offset of the first record that is not drained yet: told when the log is right and was read, and after each block. */
   onDrained: (nextOffset: number) => void;
 };
 
@@ -71,17 +71,13 @@ export class PartitionDrain {
 
   /** What follows the head. Whenever the log has not answered it may be another one when it answers again. */
   private async next(head: DrainHead): Promise<LogRecord[]> {
-    if (!this.isChecked) {
-      await this.checkLog(head);
-      this.isChecked = true;
-      this.options.onDrained(head.nextOffset);
-    }
-    try {
-      return await this.read(head.nextOffset);
-    } catch (error) {
-      this.isChecked = false;
-      throw error;
-    }
+    const wasChecked = this.isChecked;
+    this.isChecked = false;
+    if (!wasChecked) await this.checkLog(head);
+    const records = await this.read(head.nextOffset);
+    this.isChecked = true;
+    if (!wasChecked) this.options.onDrained(head.nextOffset);
+    return records;
   }
 
   /** Whether the log is still the one of which this much was drained. */

@@ -7,12 +7,16 @@ import type { DrainedBlock, DrainLedger } from "./drain.ts";
 import type { AssignedPartition, GroupMember, LogReader } from "./log.ts";
 import { PartitionDrain, type PartitionDrainOptions, StreamTakenError } from "./partition-drain.ts";
 
-/** One partition, and what is wrong with its log where its drain has stopped for people to look. */
+/**
+ * One partition, and what is wrong with its log where its drain has stopped for people to look; or since when, by the
+ * steady clock, nothing has worked that was tried, and what was the matter last.
+ */
 export type DrainStatus = {
   topic: string;
   partition: number;
   nextOffset: number | null;
   stopped: Error | null;
+  retrying: { sinceMs: number; error: Error } | null;
 };
 
 export type RecorderOptions = Pick<
@@ -97,7 +101,7 @@ export class Recorder {
 
   private start(partition: AssignedPartition): Running {
     const end = new AbortController();
-    const status: DrainStatus = { ...partition, nextOffset: null, stopped: null };
+    const status: DrainStatus = { ...partition, nextOffset: null, stopped: null, retrying: null };
     return { status, end, ended: this.drain(partition, status, end.signal) };
   }
 
@@ -129,10 +133,14 @@ export class Recorder {
       ...this.options,
       key: { electionUuid: election.uuid, partition },
       topic: { name: topic, id: buffering.topicId! },
-      onRetry: (error) => this.options.onRetry({ topic, partition }, error),
+      onRetry: (error) => {
+        status.retrying = { sinceMs: status.retrying?.sinceMs ?? this.options.clock.steadyMs(), error };
+        this.options.onRetry({ topic, partition }, error);
+      },
       onDrained: (nextOffset) => {
         status.nextOffset = nextOffset;
         status.stopped = null;
+        status.retrying = null;
         member.drained({ topic, partition }, nextOffset);
       },
     });

@@ -23,6 +23,8 @@ const READ_BYTES_MAX = 1024 * 1024;
 const READ_WAIT_MS = 500;
 const ELECTIONS_POLL_MS = 1_000;
 const TAKEN_PAUSE_MS = 2_000;
+/** A partition that could not be drained for so long is told of: a broker or a primary is replaced in less. */
+const RETRYING_MS_MAX = 15_000;
 
 export function openRecorder(
   opened: AsyncDisposableStack,
@@ -70,7 +72,7 @@ export function openRecorder(
   );
   showPartitions(metrics, recorder);
   const services: Service[] = [{ name: "recorder", run: (signal) => recorder.run(signal) }];
-  const unready = (): Reason[] => recorder.partitions.filter(({ stopped }) => stopped !== null).map(reasonOf);
+  const unready = (): Reason[] => recorder.partitions.flatMap((status) => reasonOf(status) ?? []);
   return { routes: [], services, unready };
 }
 
@@ -110,12 +112,29 @@ function showPartitions(metrics: Metrics, recorder: Recorder): void {
         .filter(({ stopped }) => stopped !== null)
         .map((status) => ({ labels: of(status), value: 1 })),
   );
+  labelledGaugeOf(
+    metrics,
+    "urna_partition_retrying_seconds",
+    "For how long each partition that can't be drained now could not be",
+    labels,
+    () =>
+      recorder.partitions.flatMap((status) =>
+        status.retrying === null ? [] : { labels: of(status), value: secondsSince(status.retrying) },
+      ),
+  );
 }
 
-function reasonOf({ topic, partition, stopped }: DrainStatus): Reason {
-  return {
-    check: `partition ${partition} of ${topic}`,
-    found: stopped!.message,
-    mend: "docs/operations/failure-modes.md says what each of these means",
-  };
+function secondsSince({ sinceMs }: { sinceMs: number }): number {
+  return (clock.steadyMs() - sinceMs) / 1000;
+}
+
+function reasonOf({ topic, partition, stopped, retrying }: DrainStatus): Reason | null {
+  const check = `partition ${partition} of ${topic}`;
+  if (stopped !== null) {
+    const mend = "docs/operations/failure-modes.md says what each of these means";
+    return { check, found: stopped.message, mend };
+  }
+  if (retrying === null || secondsSince(retrying) * 1000 < RETRYING_MS_MAX) return null;
+  const found = `not drained for ${Math.round(secondsSince(retrying))} s: ${retrying.error.message}`;
+  return { check, found, mend: "it goes on by itself as soon as that is mended" };
 }

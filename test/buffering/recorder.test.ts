@@ -24,6 +24,8 @@ class Stage {
   readonly told: [number, string][] = [];
   subscribed: readonly string[] = [];
   topicId = "id";
+  /** Why the log can't be read now. */
+  failure: Error | null = null;
   /** Partitions whose stream somebody else took. */
   readonly taken = new Set<number>();
   readonly recorder: Recorder;
@@ -90,6 +92,7 @@ class Stage {
       topic: async () => ({ id: this.topicId, partitions: 4 }),
       bounds: async (_, partition) => ({ earliest: 0, next: this.records.get(partition)?.length ?? 0 }),
       read: async (_, partition, fromOffset, { waitMs }) => {
+        if (this.failure !== null) throw this.failure;
         const records = (this.records.get(partition) ?? []).slice(fromOffset);
         if (records.length === 0) await this.clock.pause(waitMs);
         return records;
@@ -194,4 +197,21 @@ test("a ledger that is not configured stops its own partitions alone", () => {
   expect(stage.told).toEqual([[1, "ledger 1 is needed, and not configured here"]]);
   stage.add(0);
   expect(stage.drained.get(0)).toBe(1);
+});
+
+test("since when a partition can't be drained, and why, is known until it can be", () => {
+  const stage = new Stage();
+  stage.assign(0);
+  expect(stage.recorder.partitions[0]!.retrying).toBeNull();
+  const failedAtMs = stage.clock.steadyMs();
+  stage.failure = new Error("nobody leads it");
+  stage.pass(5_000);
+  stage.failure = new Error("nobody leads it still");
+  stage.pass(5_000);
+  const { sinceMs, error } = stage.recorder.partitions[0]!.retrying!;
+  expect(sinceMs - failedAtMs).toBeLessThan(500);
+  expect(error.message).toBe("nobody leads it still");
+  stage.failure = null;
+  stage.pass(500);
+  expect(stage.recorder.partitions[0]!.retrying).toBeNull();
 });

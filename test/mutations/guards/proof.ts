@@ -96,6 +96,17 @@ export const PROOF: Guard[] = [
     ],
   },
   {
+    name: "final-is-drained",
+    without: "of a final contest nothing is told as accepted",
+    file: "src/auditing/verify-receipt.ts",
+    text: "&& contest.sealedAtMs !== null) {",
+    becomes: "&& contest.uuid === '') {",
+    noticedBy: [
+      "test/auditing/verify-accepted.test.ts",
+      "once a contest is final nothing of it is still accepted",
+    ],
+  },
+  {
     name: "live-chain",
     without: "live results notice that the ledger went back",
     file: "src/results/tail.ts",
