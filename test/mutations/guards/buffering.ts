@@ -117,9 +117,8 @@ const DRAINING: Guard[] = [
     name: "start-at-the-ledgers-offset",
     without: "draining begins where the ledger is, and not at the log's end",
     file: "src/buffering/partition-drain.ts",
-    text: "return await this.read(head.nextOffset);",
-    becomes:
-      "return await this.read((await this.log.bounds(this.options.topic, this.options.key.partition)).next);",
+    text: "await this.read(head.nextOffset);",
+    becomes: "await this.read((await this.log.bounds(this.options.topic, this.options.key.partition)).next);",
     noticedBy: [DRAIN, EVERY_RECORD],
   },
   {
