@@ -6,6 +6,8 @@ import { bufferedEndedWait } from "./buffered/buffered-ended-wait-is-no-acknowle
 import { bufferedPhantom } from "./buffered/buffered-phantom-is-not-acknowledged.fault.ts";
 import { bufferedPrimaryKilled } from "./buffered/buffered-primary-killed-loses-nothing.fault.ts";
 import { closingUnderLoad } from "./buffered/closing-under-load-counts-every-promise.fault.ts";
+import { cutOffGateway } from "./buffered/cut-off-gateway-promises-nothing.fault.ts";
+import { cutOffRecorder } from "./buffered/cut-off-recorder-doubles-nothing.fault.ts";
 import { deletedRecords } from "./buffered/deleted-records-stop-their-partition.fault.ts";
 import { driftedSettingsBuffered } from "./buffered/drifted-settings-stop-recording.fault.ts";
 import { driftedTopic } from "./buffered/drifted-topic-stops-accepting.fault.ts";
@@ -57,7 +59,9 @@ export const FAULTS: readonly Fault[] = [
   oneBrokerLeft,
   fullBroker,
   driftedTopic,
+  cutOffGateway,
   frozenRecorder,
+  cutOffRecorder,
   recordersRolled,
   bufferedPrimaryKilled,
   bufferedEndedWait,

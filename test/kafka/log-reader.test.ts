@@ -57,6 +57,10 @@ test("a topic that was made anew has none of the offsets of the one before", asy
   expect(await reader.topic(topic.name)).toBe(null);
   const id = await makerOn(cluster).makeTopic(topic.name, 1);
   await appender.append({ name: topic.name, id }, votes(5), TIMEOUT_MS);
+  // Nothing that is known of it is taken for the other one's.
+  await cluster.topic(topic.name);
+  expect(cluster.known({ name: topic.name, id })?.id).toBe(id);
+  expect(cluster.known(topic)).toBeUndefined();
   const reading = async () => {
     for (;;) {
       const records = await reader.read(topic, 0, 3, BOUNDS).catch((error: Error) => error);

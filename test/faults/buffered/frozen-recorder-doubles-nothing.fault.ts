@@ -2,8 +2,8 @@
  * A recorder freezes, at any point of what it does, for longer than its group waits for it; another one gets its partitions.
  * Thawed, it goes on where it was: whatever it still records is rejected, for the partitions' streams are not its own.
  */
-import { eventually } from "../../support/eventually.ts";
-import type { Fault, Stage } from "../fault.ts";
+import type { Fault } from "../fault.ts";
+import { untilAllAreOf } from "./partitions-of.ts";
 
 export const frozenRecorder: Fault = {
   buffered: true,
@@ -19,28 +19,10 @@ export const frozenRecorder: Fault = {
     stage.event(`${frozen.name} freezes`);
     frozen.freeze();
     await burst;
-    await eventually(`${other.name} has all partitions`, async () => {
-      const writers = await writersOf(stage);
-      return writers.every((writer) => writer.endsWith(` ${other.pid}`));
-    });
+    await untilAllAreOf(stage, other);
     await voters.acknowledge(random.whole(1, 60));
     stage.event(`${frozen.name} thaws`);
     frozen.thaw();
     await voters.acknowledge(60);
   },
 };
-
-/** Who holds the partitions' streams. */
-async function writersOf({ cluster, contest }: Stage): Promise<string[]> {
-  const writers = await Promise.all(
-    cluster.ledgers.map((ledger) =>
-      ledger.read(async (client) => {
-        const { rows } = await client.query("SELECT writer FROM streams WHERE election_uuid = $1", [
-          contest.electionUuid,
-        ]);
-        return rows.map(({ writer }) => writer as string);
-      }),
-    ),
-  );
-  return writers.flat();
-}

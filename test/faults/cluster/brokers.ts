@@ -5,6 +5,7 @@ import { eventually } from "../../support/eventually.ts";
 import type { Broker as BrokerProcess } from "../../support/kafka/broker.ts";
 import { KafkaCluster } from "../../support/kafka/cluster.ts";
 import { fill, mount, unmount, whyNoDisks } from "../disk.ts";
+import type { Network } from "./network.ts";
 
 const DISK_MEGABYTES = 300;
 const WHOLE_TIMEOUT_MS = 90_000;
@@ -24,7 +25,7 @@ export class Broker {
     readonly process: BrokerProcess,
     readonly number: number,
   ) {
-    this.name = `broker${number}`;
+    this.name = nameOf(number);
   }
 
   get isRunning(): boolean {
@@ -77,19 +78,24 @@ export class Brokers implements AsyncDisposable {
     });
   }
 
-  /** Resolves when all take requests. Where it can be, each has a small disk of its own. */
-  static async start(): Promise<Brokers> {
+  /** Resolves when all take requests. Where it can be, each has a small disk of its own. `clients` reach them through the network. */
+  static async start(network: Network, clients: readonly string[]): Promise<Brokers> {
+    const reach = (client: string, number: number, port: number) =>
+      network.connect(client, nameOf(number), port);
     const prepareFolder = (folder: string) => {
       mount(folder, DISK_MEGABYTES);
       return () => unmount(folder);
     };
     const isSmall = whyNoDisks() === null;
     const settings = { "log.segment.bytes": 8 * 1024 * 1024, "log.index.size.max.bytes": 1024 * 1024 };
-    return new Brokers(await KafkaCluster.start({ settings, ...(isSmall ? { prepareFolder } : {}) }));
+    return new Brokers(
+      await KafkaCluster.start({ settings, clients, reach, ...(isSmall ? { prepareFolder } : {}) }),
+    );
   }
 
-  get address(): string {
-    return this.cluster.address;
+  /** As that client reaches them. */
+  addressFor(client: string): string {
+    return this.cluster.addressFor(client);
   }
 
   /** The broker that leads the partition. */
@@ -183,6 +189,10 @@ export class Brokers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.opened.disposeAsync();
   }
+}
+
+function nameOf(number: number): string {
+  return `broker${number}`;
 }
 
 export type StrangeRecord = { partition: number; key?: Buffer | null; value: Buffer | null };

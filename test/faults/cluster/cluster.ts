@@ -55,7 +55,7 @@ export async function startCluster(given: ClusterOptions = {}) {
     const askers = Object.keys(names);
     ledgers.push(await Ledger.open(opened, site, network, { name, names: nodes, askers, options }));
   }
-  const brokers = buffered ? opened.use(await Brokers.start()) : null;
+  const brokers = buffered ? opened.use(await Brokers.start(network, Object.keys(names))) : null;
   const redis = hasRedis ? opened.use(await RedisServer.start()) : null;
   const roles: Role[] = [];
   for (const [name, role] of Object.entries(names)) {
@@ -89,7 +89,7 @@ function environmentOf(
   };
   if (brokers === null) return environment;
   const ledgers = further.map((ledger) => `${ledger.name}=${ledger.urlFrom(process)}`).join(" ");
-  return { ...environment, URNA_KAFKA: brokers.address, URNA_LEDGERS: ledgers };
+  return { ...environment, URNA_KAFKA: brokers.addressFor(process), URNA_LEDGERS: ledgers };
 }
 
 type Parts = {

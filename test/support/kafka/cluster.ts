@@ -14,6 +14,9 @@ export type KafkaClusterOptions = {
   settings?: Record<string, string | number>;
   /** For a disk of its own, before anything is in the broker's folder. What it returns is done when the broker is gone. */
   prepareFolder?: (folder: string, nodeId: number) => () => void;
+  /** Those who reach each broker at a port of their own, which `reach` makes lead to where it listens for them. */
+  clients?: readonly string[];
+  reach?: (client: string, nodeId: number, port: number) => Promise<number>;
 };
 
 export class KafkaCluster implements AsyncDisposable {
@@ -21,16 +24,19 @@ export class KafkaCluster implements AsyncDisposable {
     readonly brokers: readonly Broker[],
     /** Of the authority that signed the secure listeners' certificate. */
     readonly certificate: string,
+    private readonly nodes: readonly BrokerPorts[],
     private readonly opened: AsyncDisposableStack,
   ) {}
 
   /** Resolves when all brokers take requests. */
-  static async start({ settings = {}, prepareFolder }: KafkaClusterOptions = {}): Promise<KafkaCluster> {
+  static async start(options: KafkaClusterOptions = {}): Promise<KafkaCluster> {
+    const { settings = {}, prepareFolder } = options;
     const files = await kafkaFiles();
     await using opened = new AsyncDisposableStack();
     const nodes: BrokerPorts[] = [];
     for (let i = 0; i < BROKERS; i++) {
-      nodes.push({ plain: await freePort(), secure: await freePort(), controller: await freePort() });
+      const ports = { plain: await freePort(), secure: await freePort(), controller: await freePort() };
+      nodes.push({ ...ports, own: await ownPorts(i + 1, options) });
     }
     const clusterId = uuid();
     const brokers = nodes.map(({ plain, secure }, i) => {
@@ -47,11 +53,16 @@ export class KafkaCluster implements AsyncDisposable {
     });
     await Promise.all(brokers.map((broker) => broker.launch()));
     await Promise.all(brokers.map((broker) => broker.ready()));
-    return new KafkaCluster(brokers, files.certificate, opened.move());
+    return new KafkaCluster(brokers, files.certificate, nodes, opened.move());
   }
 
   get address(): string {
     return `kafka://${this.brokers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+  }
+
+  /** Of the same brokers as that client reaches them. */
+  addressFor(client: string): string {
+    return `kafka://${this.nodes.map(({ own }) => `127.0.0.1:${own[listenerOf(client)]!.reachedAt}`).join(",")}`;
   }
 
   /** Of the same brokers by TLS and SCRAM-SHA-512. */
@@ -63,4 +74,20 @@ export class KafkaCluster implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.opened.disposeAsync();
   }
+}
+
+async function ownPorts(
+  nodeId: number,
+  { clients = [], reach = async (_client, _nodeId, port) => port }: KafkaClusterOptions,
+): Promise<BrokerPorts["own"]> {
+  const own: BrokerPorts["own"] = {};
+  for (const client of clients) {
+    const port = await freePort();
+    own[listenerOf(client)] = { port, reachedAt: await reach(client, nodeId, port) };
+  }
+  return own;
+}
+
+function listenerOf(client: string): string {
+  return client.toUpperCase();
 }

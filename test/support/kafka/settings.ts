@@ -1,7 +1,13 @@
 /** The settings of test brokers: a production's promises, a small machine's sizes, and failures noticed in seconds. */
 import { type KafkaFiles, KEYSTORE_PASSWORD } from "./files.ts";
 
-export type BrokerPorts = { plain: number; secure: number; controller: number };
+export type BrokerPorts = {
+  plain: number;
+  secure: number;
+  controller: number;
+  /** Of those who reach the broker at a port of their own: by listener, where it listens and where it is reached. */
+  own: Record<string, { port: number; reachedAt: number }>;
+};
 
 /** What every broker of the cluster is told; a test's own settings win. */
 export function brokerSettings(
@@ -10,7 +16,11 @@ export function brokerSettings(
   nodes: readonly BrokerPorts[],
   dataFolder: string,
 ): Record<string, string | number> {
-  const { plain, secure, controller } = nodes[nodeId - 1]!;
+  const { plain, secure, controller, own } = nodes[nodeId - 1]!;
+  const all = Object.entries(own);
+  const address = (name: string, port: number) => `${name}://127.0.0.1:${port}`;
+  const known = [address("PLAIN", plain), address("SECURE", secure)];
+  const listeners = [...known, ...all.map(([name, { port }]) => address(name, port))];
   return {
     "process.roles": "broker,controller",
     "node.id": nodeId,
@@ -18,8 +28,14 @@ export function brokerSettings(
     "log.dirs": dataFolder,
     "controller.quorum.voters": nodes.map((each, i) => `${i + 1}@127.0.0.1:${each.controller}`).join(","),
     "controller.listener.names": "CONTROLLER",
-    listeners: `PLAIN://127.0.0.1:${plain},SECURE://127.0.0.1:${secure},CONTROLLER://127.0.0.1:${controller}`,
-    "listener.security.protocol.map": "PLAIN:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT",
+    listeners: [...listeners, address("CONTROLLER", controller)].join(","),
+    "advertised.listeners": [...known, ...all.map(([name, { reachedAt }]) => address(name, reachedAt))].join(
+      ",",
+    ),
+    "listener.security.protocol.map": [
+      "PLAIN:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT",
+      ...all.map(([name]) => `${name}:PLAINTEXT`),
+    ].join(","),
     "inter.broker.listener.name": "PLAIN",
     "sasl.enabled.mechanisms": "SCRAM-SHA-512",
     "listener.name.secure.scram-sha-512.sasl.jaas.config":
