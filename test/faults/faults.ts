@@ -33,7 +33,7 @@ import { phantom } from "./phantom-is-not-acknowledged.fault.ts";
 import { powerLost } from "./power-lost-loses-nothing.fault.ts";
 import { primaryKilled } from "./primary-killed-loses-nothing.fault.ts";
 import { redisLost } from "./redis-lost-stale-or-lying-is-harmless.fault.ts";
-import { twiceThePeak } from "./twice-the-peak-refuses-only.fault.ts";
+import { bufferedTwiceThePeak, twiceThePeak } from "./twice-the-peak-refuses-only.fault.ts";
 import { withoutStandbys } from "./without-standbys-nothing-is-acknowledged.fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -69,6 +69,7 @@ export const FAULTS: readonly Fault[] = [
   withoutStandbysBuffered,
   driftedSettingsBuffered,
   ledgerDown,
+  bufferedTwiceThePeak,
   strangeRecords,
   closingUnderLoad,
   frozenGateway,

@@ -26,16 +26,17 @@ export class Crowd implements Disposable {
     this.options = options;
   }
 
-  /** The most that is acknowledged in a second: so many voters at a time, the next one when one was answered. */
+  /** The most that is recorded or accepted in a second: so many voters at a time, the next one when one was answered. */
   async peak(voters: number, durationMs: number): Promise<number> {
     const { journal } = this.options;
-    const before = journal.acknowledged;
+    const promised = () => journal.acknowledged + journal.accepted;
+    const before = promised();
     const untilMs = performance.now() + durationMs;
     const queue = async () => {
       while (performance.now() < untilMs) await this.cast();
     };
     await Promise.all(Array.from({ length: voters }, queue));
-    return ((journal.acknowledged - before) * 1000) / durationMs;
+    return ((promised() - before) * 1000) / durationMs;
   }
 
   /**
