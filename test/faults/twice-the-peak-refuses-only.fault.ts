@@ -14,13 +14,17 @@ const STALL_MS = 2_000;
 
 export const twiceThePeak: Fault = {
   name: "twice-the-peak-refuses-only",
-  run: (stage) => rush(stage, [stage.cluster.supervisor.leader]),
+  async run(stage) {
+    await rush(stage, [stage.cluster.supervisor.leader]);
+  },
 };
 
 export const bufferedTwiceThePeak: Fault = {
   buffered: true,
   name: "buffered-twice-the-peak-refuses-only",
-  run: (stage) => rush(stage, stage.cluster.brokers!.all),
+  async run(stage) {
+    await rush(stage, stage.cluster.brokers!.all);
+  },
 };
 
 async function rush(stage: Stage, stalling: readonly Process[]): Promise<void> {
