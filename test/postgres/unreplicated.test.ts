@@ -151,6 +151,16 @@ test("a seal is not told of before the standby knows: a failover could undo it",
   expect(found).toMatchObject([{ sealedAtMs: expect.any(Number) }]);
 });
 
+test("a count is told only once a standby has confirmed that its server is the primary still", async () => {
+  let counting: Promise<unknown>;
+  {
+    using _ = freezeStandby();
+    counting = store.tallies(contest);
+    expect(await settlesSoon(counting)).toBe(false);
+  }
+  expect(await counting).toEqual({ ballots: new Map(), blocks: new Map() });
+});
+
 test("a block that is visible and not replicated is not told of when it is submitted again", async () => {
   const { writer, head } = await openWriter();
   const ballot = ballotOf(contest, "voter");

@@ -57,4 +57,12 @@ export const DURABLE_READS: Guard[] = [
     becomes: "      const place",
     noticedBy: [UNREPLICATED, "a block that is visible and not replicated"],
   },
+  {
+    name: "counted-by-the-primary",
+    without: "a count waits for the standby",
+    file: "src/postgres/ledger-work.ts",
+    text: "await commitOrThrow(session, this.timeoutMs, writeWal);",
+    becomes: "",
+    noticedBy: ["test/postgres/unreplicated.test.ts", "a count is told only once a standby has confirmed"],
+  },
 ];
