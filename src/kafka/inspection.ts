@@ -18,6 +18,9 @@ export const TOPIC_SETTINGS: Readonly<Record<string, string>> = {
   "cleanup.policy": "delete",
   "retention.ms": "-1",
   "retention.bytes": "-1",
+  // So that max.message.bytes bounds what a recorder must hold, whoever wrote it: a stranger's record could be compressed a
+  // thousandfold, too large for the quarantine, and its partition could never go on behind it.
+  "compression.type": "uncompressed",
 };
 
 /** The produce request that names a topic by its id came with it. */
@@ -99,6 +102,7 @@ function settingChecks(name: string, settings: Settings, at: string): Durability
     exactly("cleanup.policy"),
     exactly("retention.ms"),
     exactly("retention.bytes"),
+    exactly("compression.type"),
     is("max.message.bytes", (found) => Number(found) >= MESSAGE_BYTES_MIN, "1048588"),
   ];
 }

@@ -1,8 +1,12 @@
 /** Topics are made so that they lose nothing; others of that name are refused, with the command that mends them. */
 import { expect, test } from "bun:test";
+import { findErrorBy, ProduceAcks, Producer } from "@platformatic/kafka";
 import { inspectKafka } from "../../src/kafka/inspection.ts";
 import { sharedKafka } from "../support/kafka/shared.ts";
 import { makeOtherTopic, makerOn, makeTopic, open, uniqueName } from "./support.ts";
+
+/** Kafka's code for a record that is larger than the topic takes. */
+const MESSAGE_TOO_LARGE = 10;
 
 test("made by several at once it is one, and the inspection finds nothing wrong", async () => {
   const address = await sharedKafka();
@@ -32,6 +36,7 @@ const UNSAFE: Record<string, string> = {
   "retention.ms": "604800000",
   "retention.bytes": "1000000",
   "max.message.bytes": "1000",
+  "compression.type": "producer",
 };
 
 for (const [setting, value] of Object.entries(UNSAFE)) {
@@ -45,6 +50,23 @@ for (const [setting, value] of Object.entries(UNSAFE)) {
     expect(wrong.map(({ check }) => check)).toEqual([`${name} ${setting}`]);
   });
 }
+
+test("what a stranger compressed is no larger than brokers let anybody write", async () => {
+  const address = await sharedKafka();
+  const { name: topic } = await makeTopic(address, 1);
+  const bootstrapBrokers = address.slice("kafka://".length).split(",");
+  const options = { compression: "gzip", acks: ProduceAcks.ALL, retries: 0 } as const;
+  const stranger = new Producer({ clientId: "stranger", bootstrapBrokers, ...options });
+  try {
+    const write = (bytes: number) =>
+      stranger.send({ messages: [{ topic, partition: 0, value: Buffer.alloc(bytes) }] });
+    await write(100_000);
+    const refusal = await write(20_000_000).catch((error: Error) => error);
+    expect(findErrorBy(refusal as Error, "apiCode", MESSAGE_TOO_LARGE)).not.toBeNull();
+  } finally {
+    await stranger.close(true);
+  }
+});
 
 test("one on fewer than three brokers is refused, and a topic that is gone is told by the inspection", async () => {
   await using cluster = open(await sharedKafka());

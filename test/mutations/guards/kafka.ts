@@ -77,6 +77,14 @@ export const KAFKA: Guard[] = [
     noticedBy: ["test/kafka/log-reader.test.ts", "a topic that was made anew has none of the offsets"],
   },
   {
+    name: "uncompressed-topics",
+    without: "a record is no larger than brokers let anybody write, whoever compressed it",
+    file: "src/kafka/inspection.ts",
+    text: '  "compression.type": "uncompressed",',
+    becomes: '  "compression.type": "producer",',
+    noticedBy: ["test/kafka/topic-maker.test.ts", "what a stranger compressed is no larger"],
+  },
+  {
     name: "safe-topics",
     without: "a topic's settings are looked at",
     file: "src/kafka/inspection.ts",
