@@ -1,11 +1,6 @@
 /** Further ledgers as commands read them: each is what its name says, or nothing is read at all. */
 import type { CountedLedger } from "../auditing/recount-ledger.ts";
-import {
-  type LedgerIdentity,
-  selectIdentity,
-  selectLedgerNumbers,
-  verifyLedger,
-} from "../postgres/ledger-identity.ts";
+import { type LedgerIdentity, selectIdentities, verifyLedger } from "../postgres/ledger-identity.ts";
 import { openForReading, PostgresRecountSource } from "../postgres/recount-source.ts";
 import type { Session, SessionOptions } from "../postgres/session.ts";
 import type { DurabilityCheck } from "../recording/durability.ts";
@@ -23,12 +18,10 @@ export type FurtherLedger = { ledger: CountedLedger; host: string; standby: bool
 /** Which ledgers those of these names are, by what the home ledger says. Throws where it knows one of them not. */
 export async function identitiesOf(home: Session, named: readonly NamedLedger[]): Promise<LedgerIdentity[]> {
   if (named.length === 0) return [];
-  const self = await selectIdentity(home);
-  const numbers = await selectLedgerNumbers(home);
-  return named.map(({ name }) => {
-    const number = numbers.get(name);
-    if (self !== null && number !== undefined) return { number, name, deployment: self.deployment };
-    throw new CommandFailed(`the home ledger knows no ledger ${name}: see --ledgers (URNA_LEDGERS)`);
+  const names = named.map(({ name }) => name);
+  return (await selectIdentities(home, names)).map((identity, i) => {
+    if (identity !== null) return identity;
+    throw new CommandFailed(`the home ledger knows no ledger ${names[i]}: see --ledgers (URNA_LEDGERS)`);
   });
 }
 

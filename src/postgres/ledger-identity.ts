@@ -72,8 +72,20 @@ export async function numberLedger(session: Session, name: string): Promise<numb
   return (await selectLedgerNumbers(session)).get(name)!;
 }
 
-/** In the home ledger: the further ledgers that ever were named. */
-export async function selectLedgerNumbers(session: Session): Promise<Map<string, number>> {
+/** In the home ledger: who those of these names are, null for one that was never named. */
+export async function selectIdentities(
+  session: Session,
+  names: readonly string[],
+): Promise<(LedgerIdentity | null)[]> {
+  const home = await selectIdentity(session);
+  const numbers = await selectLedgerNumbers(session);
+  return names.map((name) => {
+    const number = numbers.get(name);
+    return home === null || number === undefined ? null : { number, name, deployment: home.deployment };
+  });
+}
+
+async function selectLedgerNumbers(session: Session): Promise<Map<string, number>> {
   const rows = await session.query<{ name: string; number: number }>({
     text: "SELECT name, number FROM further_ledgers",
   });

@@ -5,8 +5,8 @@ import { commitOrThrow } from "../postgres/durable-commit.ts";
 import {
   type LedgerIdentity,
   numberLedger,
+  selectIdentities,
   selectIdentity,
-  selectLedgerNumbers,
   verifyLedger,
 } from "../postgres/ledger-identity.ts";
 import { isPassing } from "../postgres/passing.ts";
@@ -60,15 +60,12 @@ export async function openLedgers(
 }
 
 async function identitiesOf(home: LedgerAccess, named: readonly NamedLedger[]): Promise<LedgerIdentity[]> {
-  const { self, numbers } = await home.pool.use(async (session) => ({
-    self: await selectIdentity(session),
-    numbers: await selectLedgerNumbers(session),
-  }));
-  return named.map(({ name }) => {
-    const number = numbers.get(name);
-    if (self !== null && number !== undefined) return { number, name, deployment: self.deployment };
+  const names = named.map(({ name }) => name);
+  const identities = await home.pool.use((session) => selectIdentities(session, names));
+  return identities.map((identity, i) => {
+    if (identity !== null) return identity;
     throw new Error(
-      `ledger ${name} is not known here yet: start \`urna admin\` with the same --ledgers (URNA_LEDGERS), which sets it up`,
+      `ledger ${names[i]} is not known here yet: start \`urna admin\` with the same --ledgers (URNA_LEDGERS), which sets it up`,
     );
   });
 }
