@@ -8,7 +8,8 @@ const BLANK_TITLE = "(blank)";
 /** Every option in the contest's order, the blank ballots after them where the contest takes them. */
 export function renderResults(contest: ContestAnswer, results: ResultsAnswer): string {
   const heading = `${contest.title} (${contest.id}): ${stateWords(contest, results)}`;
-  const turnout = `turnout ${thousands(results.turnout)} as of ${results.asOf}`;
+  const late = results.delayed ? ", delayed: ballots that were recorded since may be missing" : "";
+  const turnout = `turnout ${thousands(results.turnout)} as of ${results.asOf}${late}`;
   if (results.counts === undefined) {
     return `${heading}\n${turnout}\nThe counts are shown when the contest is final.`;
   }

@@ -93,6 +93,12 @@ test("no votes at all make no bars and no division by zero", () => {
   expect(renderResults(CONTEST, none)).toContain("0    0.0%");
 });
 
+test("results that may not be complete say so", () => {
+  const turnout = /^turnout [\d,]+ as of \S+, delayed: ballots that were recorded since may be missing$/m;
+  expect(renderResults(CONTEST, { ...RESULTS, delayed: true })).toMatch(turnout);
+  expect(renderResults(CONTEST, RESULTS)).not.toContain("delayed");
+});
+
 function figuresOf(fields: Partial<Measurement>, turnoutGrowth: number | null) {
   return loadFigures(
     {
