@@ -3,12 +3,13 @@
  * otherwise than before, its entry is to follow.
  */
 import type { Guard } from "./guard.ts";
+import { ACCEPTED } from "./guards/accepting.ts";
 import { ACCESS } from "./guards/access.ts";
 import { ANSWERS } from "./guards/answers.ts";
 import { BUFFERED_CLOSES } from "./guards/buffered-closes.ts";
-import { BUFFERING } from "./guards/buffering.ts";
 import { CLOSING } from "./guards/closing.ts";
 import { COMMIT } from "./guards/commit.ts";
+import { DRAINING } from "./guards/draining.ts";
 import { DURABLE_READS } from "./guards/durable-reads.ts";
 import { GATE } from "./guards/gate.ts";
 import { KAFKA } from "./guards/kafka.ts";
@@ -27,7 +28,8 @@ export const GUARDS: readonly Guard[] = [
   ...LANE,
   ...KAFKA,
   ...ANSWERS,
-  ...BUFFERING,
+  ...ACCEPTED,
+  ...DRAINING,
   ...BUFFERED_CLOSES,
   ...CLOSING,
   ...PROOF,

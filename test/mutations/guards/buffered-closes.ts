@@ -1,6 +1,8 @@
 /** Guards: what a buffered contest rests on before it closes, and strangers in its log. */
 import type { Guard } from "../guard.ts";
 
+const BUFFERED_CONTESTS = "test/contests/buffered-contests.test.ts";
+
 export const BUFFERED_CLOSES: readonly Guard[] = [
   {
     name: "few-look-ups-at-once",
@@ -44,5 +46,29 @@ export const BUFFERED_CLOSES: readonly Guard[] = [
     text: "if (reading.doubtMs > this.options.differMsMax / 2) return;",
     becomes: "",
     noticedBy: ["test/recording/clock-watch.test.ts", "it is wrong until it has been compared"],
+  },
+  {
+    name: "barrier-wait",
+    without: "no barrier is written while gateways may still promise",
+    file: "src/contests/buffered-contests.ts",
+    text: "if (clock.now() < contest.closesAtMs! + drainMsMin) return false;",
+    becomes: "",
+    noticedBy: [BUFFERED_CONTESTS, "barriers go into every partition"],
+  },
+  {
+    name: "barrier-everywhere",
+    without: "a contest is sealed only when every partition has met its barrier",
+    file: "src/contests/buffered-contests.ts",
+    text: "return missing.length === 0;",
+    becomes: "return met.size > 0;",
+    noticedBy: [BUFFERED_CONTESTS, "barriers go into every partition"],
+  },
+  {
+    name: "barrier-clock",
+    without: "no barrier is written by a clock that is wrong",
+    file: "src/contests/buffered-contests.ts",
+    text: 'if (fault !== null) throw new Problem("not_available", fault);',
+    becomes: "",
+    noticedBy: [BUFFERED_CONTESTS, "no barrier is written by a clock that is wrong"],
   },
 ];

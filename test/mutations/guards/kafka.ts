@@ -1,8 +1,6 @@
 /** Guards: what is told of records in Kafka. */
 import type { Guard } from "../guard.ts";
 
-const FAULTS = ["test/kafka/broker-faults.test.ts", "a broker is killed and comes back"] as const;
-
 export const KAFKA: Guard[] = [
   {
     name: "acks-of-all",
@@ -10,7 +8,10 @@ export const KAFKA: Guard[] = [
     file: "src/kafka/produce.ts",
     text: "const ACKS_ALL = -1;",
     becomes: "const ACKS_ALL = 1;",
-    noticedBy: FAULTS,
+    noticedBy: [
+      "test/kafka/acknowledged-by-two.test.ts",
+      "the broker that leads a partition acknowledges nothing",
+    ],
   },
   {
     name: "codes-of-refusals",
@@ -91,5 +92,29 @@ export const KAFKA: Guard[] = [
     text: "ok: isRight(found), found, mend",
     becomes: "ok: true, found, mend",
     noticedBy: ["test/kafka/topic-maker.test.ts", "one with min.insync.replicas=1 is refused"],
+  },
+  {
+    name: "out-of-range",
+    without: "an offset that is not there is an error",
+    file: "src/kafka/log-reader.ts",
+    text: "if (code === CODE.offsetOutOfRange) {",
+    becomes: "if (code === CODE.offsetOutOfRange) return [];\n    if (code === CODE.offsetOutOfRange) {",
+    noticedBy: ["test/kafka/log-reader.test.ts", "an offset that is not there is an error"],
+  },
+  {
+    name: "append-by-topic-id",
+    without: "nothing is appended to a topic that was made anew",
+    file: "src/kafka/appender.ts",
+    text: "if (now?.id === topic.id) return now;",
+    becomes: "if (now !== null) return now;",
+    noticedBy: ["test/kafka/appender.test.ts", "a topic that was made anew, or is gone, is refused"],
+  },
+  {
+    name: "unsafe-topic",
+    without: "a topic on which one broker's record counts is refused",
+    file: "src/kafka/inspection.ts",
+    text: "Number(found) >= IN_SYNC_MIN",
+    becomes: "Number(found) >= 1",
+    noticedBy: ["test/kafka/topic-maker.test.ts", "min.insync.replicas"],
   },
 ];
