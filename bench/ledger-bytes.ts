@@ -1,23 +1,17 @@
 /** What a ballot takes of a ledger: bytes on its disk, bytes of WAL, processor time of each side; drained as recorders do. */
-import { randomBytes, randomUUID } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import { PartitionDrain } from "../src/buffering/partition-drain.ts";
 import { encodeRecord } from "../src/buffering/record.ts";
 import { partitionOf } from "../src/election/buffering.ts";
-import { type Contest, UNCHANGED } from "../src/election/contest.ts";
+import type { Contest } from "../src/election/contest.ts";
 import type { Election } from "../src/election/election.ts";
-import { startEmbeddedCluster } from "../src/embedded/cluster.ts";
 import { PostgresBallotLedger } from "../src/postgres/ballot-ledger.ts";
-import { PostgresContestStore } from "../src/postgres/contest-store.ts";
 import { PostgresDrainLedger } from "../src/postgres/drain-ledger.ts";
-import { SessionPool } from "../src/postgres/session-pool.ts";
-import { updateSchema } from "../src/roles/schema.ts";
+import type { SessionPool } from "../src/postgres/session-pool.ts";
 import { systemClock } from "../src/runtime/clock.ts";
-import { createLog } from "../src/runtime/log.ts";
 import { MemoryLog } from "../test/buffering/memory-log.ts";
+import { EmbeddedLedger } from "./embedded-ledger.ts";
 import { processorSeconds } from "./processor-time.ts";
 
 const { values } = parseArgs({
@@ -31,7 +25,6 @@ const { values } = parseArgs({
 });
 const PARTITIONS = Number(values.partitions);
 const RECORDS_MAX = Number(values["records-max"]);
-const CHECKPOINT = { text: "CHECKPOINT" };
 
 type Round = {
   ballots: number;
@@ -45,23 +38,11 @@ type Round = {
 
 type Ledger = { pool: SessionPool; ledger: PostgresDrainLedger; election: Election; contest: Contest };
 
-const folder = mkdtempSync(join(tmpdir(), "urna-ledger-bytes-"));
-chmodSync(folder, 0o755); // PostgreSQL may run as another user.
-try {
-  await measure();
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+await measure();
 
 async function measure(): Promise<void> {
-  const log = createLog("text", "error");
-  await using cluster = await startEmbeddedCluster({
-    ...{ folder: join(folder, "data"), log },
-    settings: { max_wal_size: "20GB" },
-  });
-  await using opened = new AsyncDisposableStack();
-  await updateSchema(cluster.connectionString, log);
-  const ledger = await openLedger(opened, cluster.connectionString);
+  await using embedded = await EmbeddedLedger.open("ledger-bytes", PARTITIONS);
+  const ledger = await openLedger(embedded);
   const logs = Array.from({ length: PARTITIONS }, () => new MemoryLog());
   const rounds: Round[] = [];
   const count = Number(values.rounds);
@@ -69,8 +50,8 @@ async function measure(): Promise<void> {
     addBallots(logs, ledger.contest, Math.round(Number(values.ballots) / count));
     // Only then are the pages that the last round touches written to the WAL whole.
     const afterCheckpoint = i === count - 1;
-    if (i === 0 || afterCheckpoint) await ledger.pool.use((session) => session.query(CHECKPOINT));
-    rounds.push({ ...(await measureRound(logs, ledger, cluster.nodes)), afterCheckpoint });
+    if (i === 0 || afterCheckpoint) await embedded.checkpoint();
+    rounds.push({ ...(await measureRound(logs, ledger, embedded.nodes)), afterCheckpoint });
     console.error(JSON.stringify(rounds.at(-1)));
   }
   const sizes = await sizesOf(ledger.pool);
@@ -78,24 +59,10 @@ async function measure(): Promise<void> {
   console.log(values.json ? JSON.stringify({ ballots, rounds, sizes }) : render(ballots, rounds, sizes));
 }
 
-async function openLedger(opened: AsyncDisposableStack, connectionString: string): Promise<Ledger> {
-  const pool = opened.use(
-    new SessionPool({
-      ...{ connectionString, sessionsMax: PARTITIONS, waitingMax: 100 },
-      ...{ applicationName: "urna bench", connectTimeoutMs: 5_000, lockTimeoutMs: 1_000 },
-    }),
-  );
-  const store = new PostgresContestStore(pool, 10_000);
-  const uuid = randomUUID();
-  const buffering = { partitions: PARTITIONS, ledgers: [0], topicId: null };
-  const election = await store.createElection({
-    ...{ uuid, id: uuid, title: "Bench", allowedOrigins: [], buffering, pepperFingerprint: Buffer.alloc(16) },
-  });
-  const contest = await store.createContest({
-    ...{ uuid, id: uuid, electionUuid: uuid, electionId: uuid, allowedOrigins: [], buffering },
-    ...{ title: "Bench", method: "single-choice", allowBlank: false, resultsVisible: "live" },
-    options: ["A", "B", "C"].map((title, i) => ({ number: i + 1, title })),
-    ...{ opensAtMs: Date.now() - 1_000, closesAtMs: null, ...UNCHANGED },
+async function openLedger(embedded: EmbeddedLedger): Promise<Ledger> {
+  const { pool } = embedded;
+  const { election, contest } = await embedded.contest({
+    ...{ partitions: PARTITIONS, ledgers: [0], topicId: null },
   });
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
   const home = new PostgresBallotLedger(0, pool, 10_000);

@@ -1,0 +1,168 @@
+/** The ledger beside binary COPY of the same rows, in turn: unique, in blocks, chained, on a synchronous standby. */
+import { randomBytes } from "node:crypto";
+import { parseArgs } from "node:util";
+import { thousands } from "../src/cli/progress.ts";
+import type { Contest } from "../src/election/contest.ts";
+import { receiptLeaf } from "../src/ledger/leaf.ts";
+import { PostgresStreamWriter } from "../src/postgres/stream-writer.ts";
+import { gather } from "../src/recording/batch.ts";
+import type { Ballot, StreamHead } from "../src/recording/ledger.ts";
+import { CopyWriter } from "./copy-writer.ts";
+import { BENCH_SESSION, EmbeddedLedger } from "./embedded-ledger.ts";
+import { inTurns, type Spread, type Turns } from "./in-turns.ts";
+
+const USAGE = `bun bench/ledger.ts [--batches 100,500,2000,5000] [--lanes 1,2,3,4] [--repeats 0,0.1,5] [--ballots 40000] [--rounds 5] [--json]
+
+  --batches   ballots in a batch
+  --lanes     batches in flight at once
+  --repeats   of a hundred ballots, so many were recorded before (COPY gets none: it would fail)
+  --ballots   in one sample
+  --rounds    samples of each`;
+
+const { values } = parseArgs({
+  options: {
+    batches: { type: "string", default: "100,500,2000,5000" },
+    lanes: { type: "string", default: "1,2,3,4" },
+    repeats: { type: "string", default: "0,0.1,5" },
+    ballots: { type: "string", default: "40000" },
+    rounds: { type: "string", default: "5" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const numbers = (text: string) => text.split(",").map(Number);
+const BALLOTS = Number(values.ballots);
+const ROUNDS = Number(values.rounds);
+const SESSIONS = 4;
+
+type Case = { batch: number; lanes: number; repeats: number };
+type Lane = { writer: PostgresStreamWriter; head: StreamHead };
+type Measured = Case & { copy: Spread; urna: Spread; ratio: Spread };
+
+await using ledger = await EmbeddedLedger.open("bench-ledger", SESSIONS);
+const measured: Measured[] = [];
+for (const repeats of numbers(values.repeats)) {
+  for (const batch of numbers(values.batches)) {
+    for (const lanes of numbers(values.lanes)) {
+      const [copy, urna] = await measure({ batch, lanes, repeats });
+      measured.push({
+        ...{ batch, lanes, repeats },
+        copy: copy!.perSecond,
+        urna: urna!.perSecond,
+        ratio: urna!.ratio,
+      });
+      console.error(rowOf(measured.at(-1)!));
+    }
+  }
+}
+console.log(values.json ? JSON.stringify(measured) : render(measured));
+
+async function measure(given: Case): Promise<Turns[]> {
+  await using opened = new AsyncDisposableStack();
+  const { contest } = await ledger.contest(null);
+  const table = `copied_${contest.ledgerId}`;
+  await ledger.pool.use((session) =>
+    session.query({ text: `CREATE TABLE ${table} (LIKE ballots_${contest.ledgerId} INCLUDING ALL)` }),
+  );
+  const copiers: CopyWriter[] = [];
+  const lanes: Lane[] = [];
+  for (let i = 0; i < given.lanes; i++) {
+    copiers.push(opened.use(await CopyWriter.open(ledger.connectionString, table, i)));
+    lanes.push(await openLane(opened));
+  }
+  await ledger.checkpoint();
+  const recorded: Ballot[] = [];
+  return await inTurns(
+    [
+      {
+        name: "copy",
+        measure: () =>
+          rateOf(ballotsOf(contest, BALLOTS), given, (lane, ballots) => copiers[lane]!.write(ballots)),
+      },
+      {
+        name: "urna",
+        measure: () => {
+          const offered = withRepeats(contest, recorded, given.repeats);
+          recorded.push(...offered.slice(0, 1_000));
+          return rateOf(offered, given, (lane, ballots) => record(lanes[lane]!, ballots));
+        },
+      },
+    ],
+    ROUNDS,
+  );
+}
+
+async function openLane(opened: AsyncDisposableStack): Promise<Lane> {
+  const writer = opened.use(
+    new PostgresStreamWriter({
+      ...{ ...BENCH_SESSION, connectionString: ledger.connectionString, writer: "bench" },
+      ...{ attemptTimeoutMs: 60_000, gateFaults: () => [], overrideGate: false },
+    }),
+  );
+  await writer.connect();
+  return { writer, head: await writer.openStream() };
+}
+
+async function record(lane: Lane, ballots: readonly Ballot[]): Promise<void> {
+  const outcome = await lane.writer.record(lane.head, gather(ballots, Date.now()).batch);
+  if (outcome.outcome !== "recorded") throw new Error(`a batch was ${outcome.outcome}`);
+  lane.head = outcome.head;
+}
+
+/** Ballots a second, each lane with one batch in flight. */
+async function rateOf(
+  ballots: readonly Ballot[],
+  { batch, lanes }: Case,
+  write: (lane: number, ballots: readonly Ballot[]) => Promise<void>,
+): Promise<number> {
+  let next = 0;
+  const run = async (lane: number) => {
+    while (next < ballots.length) {
+      const from = next;
+      next += batch;
+      await write(lane, ballots.slice(from, from + batch));
+    }
+  };
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: lanes }, (_, lane) => run(lane)));
+  return (ballots.length * 1000) / (performance.now() - startedMs);
+}
+
+function ballotsOf(contest: Contest, count: number): Ballot[] {
+  return Array.from({ length: count }, (_, i) => {
+    const voterKey = randomBytes(16).toString("hex");
+    const nonce = randomBytes(16).toString("base64url");
+    const selections = [(i % 3) + 1];
+    const { ledgerId: contestLedgerId, uuid: contestUuid } = contest;
+    const leaf = receiptLeaf(contestUuid, selections, nonce);
+    return { contestLedgerId, contestUuid, voterKey, nonce, selections, leaf };
+  });
+}
+
+/** Of every hundred so many were recorded before, evenly among the others; in the first sample there are none yet. */
+function withRepeats(contest: Contest, recorded: readonly Ballot[], percent: number): Ballot[] {
+  const ballots = ballotsOf(contest, BALLOTS);
+  if (percent === 0 || recorded.length === 0) return ballots;
+  const every = 100 / percent;
+  for (let i = 0, nth = 0; i < ballots.length; i += every, nth++) {
+    ballots[Math.floor(i)] = recorded[nth % recorded.length]!;
+  }
+  return ballots;
+}
+
+function rowOf({ batch, lanes, repeats, copy, urna, ratio }: Measured): string {
+  const rate = ({ median, least, most }: Spread) =>
+    `${thousands(Math.round(median))} (${thousands(Math.round(least))}–${thousands(Math.round(most))})`;
+  const times = ({ median, least, most }: Spread) =>
+    `${median.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`;
+  return `| ${[thousands(batch), lanes, `${repeats} %`, rate(copy), rate(urna), times(ratio)].join(" | ")} |`;
+}
+
+function render(all: readonly Measured[]): string {
+  const head = "| a batch | lanes | repeats | COPY rows/s | Urna ballots/s | of COPY |";
+  return [head, "|---:|---:|---:|---:|---:|---:|", ...all.map(rowOf)].join("\n");
+}
