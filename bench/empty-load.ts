@@ -17,7 +17,7 @@ export async function measureEmptyHandler({
   connections: number;
   seconds: number;
 }) {
-  await using peer = await startPeer(["bench/empty-handler.ts"], READY_TIMEOUT_MS);
+  await using peer = await startPeer(["bench/peers/empty-handler.ts"], READY_TIMEOUT_MS);
   const generator = new LoadGenerator({
     ...{ url: peer.url, contest: "bench", options: 3, connections },
     ...{ ratePerSecond: null, evidence: "status" },

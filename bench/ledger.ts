@@ -9,7 +9,7 @@ import { gather } from "../src/recording/batch.ts";
 import type { Ballot, StreamHead } from "../src/recording/ledger.ts";
 import { CopyWriter } from "./copy-writer.ts";
 import { BENCH_SESSION, EmbeddedLedger } from "./embedded-ledger.ts";
-import { inTurns, type Spread, type Turns } from "./in-turns.ts";
+import { type Compared, inTurns, type Sample, type Spread, spreadWords } from "./in-turns.ts";
 
 const USAGE = `bun bench/ledger.ts [--batches 100,500,2000,5000] [--lanes 1,2,3,4] [--repeats 0,0.1,5] [--ballots 40000] [--rounds 5] [--json]
 
@@ -51,9 +51,9 @@ for (const repeats of numbers(values.repeats)) {
       const [copy, urna] = await measure({ batch, lanes, repeats });
       measured.push({
         ...{ batch, lanes, repeats },
-        copy: copy!.perSecond,
-        urna: urna!.perSecond,
-        ratio: urna!.ratio,
+        copy: copy!.figures.perSecond,
+        urna: urna!.figures.perSecond,
+        ratio: urna!.of.copy!,
       });
       console.error(rowOf(measured.at(-1)!));
     }
@@ -61,7 +61,7 @@ for (const repeats of numbers(values.repeats)) {
 }
 console.log(values.json ? JSON.stringify(measured) : render(measured));
 
-async function measure(given: Case): Promise<Turns[]> {
+async function measure(given: Case): Promise<Compared[]> {
   await using opened = new AsyncDisposableStack();
   const { contest } = await ledger.contest(null);
   const table = `copied_${contest.ledgerId}`;
@@ -118,7 +118,7 @@ async function rateOf(
   ballots: readonly Ballot[],
   { batch, lanes }: Case,
   write: (lane: number, ballots: readonly Ballot[]) => Promise<void>,
-): Promise<number> {
+): Promise<Sample> {
   let next = 0;
   const run = async (lane: number) => {
     while (next < ballots.length) {
@@ -129,7 +129,7 @@ async function rateOf(
   };
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: lanes }, (_, lane) => run(lane)));
-  return (ballots.length * 1000) / (performance.now() - startedMs);
+  return { perSecond: (ballots.length * 1000) / (performance.now() - startedMs) };
 }
 
 function ballotsOf(contest: Contest, count: number): Ballot[] {
@@ -155,11 +155,7 @@ function withRepeats(contest: Contest, recorded: readonly Ballot[], percent: num
 }
 
 function rowOf({ batch, lanes, repeats, copy, urna, ratio }: Measured): string {
-  const rate = ({ median, least, most }: Spread) =>
-    `${thousands(Math.round(median))} (${thousands(Math.round(least))}–${thousands(Math.round(most))})`;
-  const times = ({ median, least, most }: Spread) =>
-    `${median.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`;
-  return `| ${[thousands(batch), lanes, `${repeats} %`, rate(copy), rate(urna), times(ratio)].join(" | ")} |`;
+  return `| ${[thousands(batch), lanes, `${repeats} %`, spreadWords(copy), spreadWords(urna), spreadWords(ratio, 2)].join(" | ")} |`;
 }
 
 function render(all: readonly Measured[]): string {

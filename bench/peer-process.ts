@@ -1,6 +1,9 @@
 /** A server in a process of its own, started for a benchmark and ended with it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 export type PeerProcess = AsyncDisposable & { url: string; pid: number };
@@ -8,8 +11,31 @@ export type PeerProcess = AsyncDisposable & { url: string; pid: number };
 const END_TIMEOUT_MS = 30_000;
 
 /** Starts `bun` with these arguments; the first line of output or log with an address in it says that it is ready. */
-export async function startPeer(args: string[], readyTimeoutMs: number): Promise<PeerProcess> {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+export function startPeer(args: string[], readyTimeoutMs: number): Promise<PeerProcess> {
+  return start(process.execPath, args, readyTimeoutMs);
+}
+
+/** Likewise a module on Node, which is made what Node runs first. */
+export async function startNodePeer(
+  module: string,
+  args: string[],
+  readyTimeoutMs: number,
+): Promise<PeerProcess> {
+  const folder = mkdtempSync(join(tmpdir(), "urna-peer-"));
+  const built = await Bun.build({
+    entrypoints: [module],
+    target: "node",
+    outdir: folder,
+    naming: "peer.mjs",
+  });
+  if (!built.success) throw new Error(built.logs.join("\n"));
+  const peer = await start("node", [join(folder, "peer.mjs"), ...args], readyTimeoutMs);
+  rmSync(folder, { recursive: true });
+  return peer;
+}
+
+async function start(command: string, args: string[], readyTimeoutMs: number): Promise<PeerProcess> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   const exited = once(child, "exit");
   const end = async () => {
     child.kill("SIGTERM");
@@ -31,6 +57,6 @@ export async function startPeer(args: string[], readyTimeoutMs: number): Promise
   });
   const url = await address;
   clearTimeout(timeout);
-  if (url === null) throw new Error(`bun ${args.join(" ")} ended before it was ready`);
+  if (url === null) throw new Error(`${command} ${args.join(" ")} ended before it was ready`);
   return { url, pid: child.pid!, [Symbol.asyncDispose]: end };
 }
