@@ -40,7 +40,7 @@ export interface RecordSource {
 
 /** Contests as the home ledger has them. */
 export interface ContestLookUp {
-  /** As it was at most a moment ago, where that is known. */
+  /** As it was seconds ago at most, where that is known. */
   get(uuid: string): Contest | undefined;
   /** As it was known last, however long ago: which ballots it takes never changes. */
   lastKnown(uuid: string): Contest | undefined;

@@ -5,6 +5,7 @@
  * its offset, by the ledger alone, so that the answer is the same whatever has become of Kafka, and after any failover.
  */
 import { ledgerOfPartition, ledgerOfStream } from "../election/buffering.ts";
+import type { Contest } from "../election/contest.ts";
 import type { AcceptedReceipt, Receipt } from "../election/receipt.ts";
 import type { ExceptionReason } from "../ledger/exceptions.ts";
 import { receiptLeaf } from "../ledger/leaf.ts";
@@ -13,7 +14,7 @@ import type { LeafRow, ReceiptSources, RecordFate } from "./receipt-source.ts";
 
 /**
  * - `recorded`: it counts. The receipt is given where the one asked about was that of the accepted ballot.
- * - `accepted`: it is not drained yet, or its offset is further on than anything that was; never of a final contest.
+ * - `accepted`: it is not drained yet, or its offset is further on than anything that was, and its contest is not sealed.
  * - `duplicate`: another ballot of its voter had been recorded, and counts. `rejected`: it does not count, and why.
  */
 export type Verification =
@@ -51,8 +52,7 @@ export async function verifyAccepted(
   { contests, ledgers }: ReceiptSources,
 ): Promise<Verification> {
   if (!opensLeaf(receipt)) return unknown(UNOPENED);
-  const { contest: uuid } = receipt;
-  const contest = contests.get(uuid) ?? contests.lastKnown(uuid) ?? (await contests.fresh(uuid));
+  const contest = contests.get(receipt.contest) ?? (await asked(receipt.contest, contests));
   if (contest === null) return unknown("there is no such contest");
   const { buffering, electionUuid } = contest;
   if (buffering === null) return unknown("ballots of this contest are recorded at once, and never accepted");
@@ -61,11 +61,22 @@ export async function verifyAccepted(
   const number = ledgerOfPartition(partition, buffering);
   const fate = await ledgerOf(ledgers, number).records.find({ electionUuid, partition, offset });
   if (fate === null) throw new Error(`ledger ${number} has no stream of partition ${partition}`);
-  // Asked after the contest was: it is sealed only when all that was accepted in it has been drained.
+  // Asked after the contest was: it is sealed only when every partition has been drained up to its barrier.
   if (fate.fate === "not_drained" && contest.sealedAtMs !== null) {
-    return unknown("the contest is final, and no ballot of it was accepted so far on");
+    return unknown("the contest is sealed, and its log had no ballot so far on");
   }
   return judge(receipt, fate);
+}
+
+/** A home ledger that does not answer keeps nobody from hearing what the partition's own ledger says. */
+async function asked(uuid: string, contests: ReceiptSources["contests"]): Promise<Contest | null> {
+  try {
+    return await contests.fresh(uuid);
+  } catch (error) {
+    const known = contests.lastKnown(uuid);
+    if (known === undefined) throw error;
+    return known;
+  }
 }
 
 function judge(receipt: AcceptedReceipt, fate: RecordFate): Verification {
@@ -115,7 +126,8 @@ function recorded(receipt: AcceptedReceipt, at: LeafRow): Verification {
 function ledgerOf(ledgers: ReceiptSources["ledgers"], number: number) {
   const ledger = ledgers.get(number);
   if (ledger === undefined) {
-    throw new Problem("not_available", `ledger ${number} would know, and is not configured here`);
+    const told = `ledger ${number} would know, and is not configured here`;
+    throw new Problem("not_available", told, { cause: new Error("see --ledgers (URNA_LEDGERS)") });
   }
   return ledger;
 }

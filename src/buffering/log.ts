@@ -68,6 +68,9 @@ export class OffsetOutOfRangeError extends Error {
   readonly code = "offset_out_of_range";
 }
 
+/** Since when, by the steady clock, nothing has worked that was tried, and what was the matter last. */
+export type Retrying = { sinceMs: number; error: Error };
+
 export type AssignedPartition = { topic: string; partition: number };
 
 /**
@@ -75,6 +78,8 @@ export type AssignedPartition = { topic: string; partition: number };
  * late or untrue, as after it was frozen: it is where to begin, and no permission.
  */
 export interface GroupMember extends AsyncDisposable {
+  /** Null while the group answers, or there is nothing to have part in. */
+  readonly retrying: Retrying | null;
   /** Takes part until the signal, trying again for ever; `onAssigned` is told of the whole assignment whenever it changes. */
   run(signal: AbortSignal, onAssigned: (assigned: readonly AssignedPartition[]) => void): Promise<void>;
   /** Has part in these topics from now on. */

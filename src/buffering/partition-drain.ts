@@ -58,6 +58,8 @@ export class PartitionDrain {
    * else is tried again.
    */
   async run(signal: AbortSignal): Promise<void> {
+    // Whoever can't ask the log must not take the partition from one who can.
+    await this.again(signal, () => this.log.topic(this.options.topic.name));
     let head = await this.again(signal, () => this.ledger.claim(this.options.key));
     while (head !== null && !signal.aborted) {
       const current: DrainHead = head;

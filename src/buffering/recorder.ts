@@ -4,7 +4,7 @@ import type { Election } from "../election/election.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ContestLookUp } from "./block-maker.ts";
 import type { DrainedBlock, DrainLedger } from "./drain.ts";
-import type { AssignedPartition, GroupMember, LogReader } from "./log.ts";
+import type { AssignedPartition, GroupMember, LogReader, Retrying } from "./log.ts";
 import { PartitionDrain, type PartitionDrainOptions, StreamTakenError } from "./partition-drain.ts";
 
 /**
@@ -16,7 +16,7 @@ export type DrainStatus = {
   partition: number;
   nextOffset: number | null;
   stopped: Error | null;
-  retrying: { sinceMs: number; error: Error } | null;
+  retrying: Retrying | null;
 };
 
 export type RecorderOptions = Pick<
@@ -31,6 +31,8 @@ export type RecorderOptions = Pick<
   onBlock: (block: DrainedBlock, durationMs: number) => void;
   onRetry: (partition: AssignedPartition, error: Error) => void;
   onStopped: (partition: AssignedPartition, error: Error) => void;
+  /** The home ledger did not say which elections there are. */
+  onElectionsUnknown: (error: Error) => void;
 };
 
 export type RecorderParts = {
@@ -77,8 +79,9 @@ export class Recorder {
         );
         for (const election of elections) this.elections.set(topicOf(election.uuid), election);
         this.parts.member.subscribe(elections.map(({ uuid }) => topicOf(uuid)));
-      } catch {
+      } catch (error) {
         // It goes on with those it knows.
+        this.options.onElectionsUnknown(error as Error);
       }
       await clock.pause(electionsPollMs, signal);
     }

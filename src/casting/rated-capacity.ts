@@ -22,7 +22,7 @@ export class RatedCapacity {
     this.atMs = clock.steadyMs();
   }
 
-  /** To be asked once of every ballot that would be taken otherwise. */
+  /** To be asked once of everything that is offered as a ballot and would be taken otherwise. */
   takes(): boolean {
     const nowMs = this.clock.steadyMs();
     this.left = Math.min(this.most, this.left + ((nowMs - this.atMs) * this.ballotsPerSecond) / 1000);
@@ -30,5 +30,10 @@ export class RatedCapacity {
     if (this.left < 1) return false;
     this.left--;
     return true;
+  }
+
+  /** For what was taken and turned out to be none: whoever sends that must not use up what voters need. */
+  giveBack(): void {
+    this.left = Math.min(this.most, this.left + 1);
   }
 }

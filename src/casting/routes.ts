@@ -10,6 +10,7 @@ import { TOO_MANY } from "../recording/lane.ts";
 import { Problem, type ProblemCode } from "../runtime/problem.ts";
 import type { AcceptedResult, Casting, RecordedResult } from "./cast.ts";
 import type { Intake } from "./intake.ts";
+import type { RatedCapacity } from "./rated-capacity.ts";
 
 /** What was answered: recorded, repeated, accepted, or a problem's code. */
 export type CastAnswer = "recorded" | "repeated" | "accepted" | ProblemCode;
@@ -19,20 +20,28 @@ export type CastingRoutesOptions = {
   /** Whether a ballot that comes now is refused whoever's it is. */
   isFull: () => boolean;
   intake: Intake;
+  /** Null where it takes all that it can. */
+  rated: RatedCapacity | null;
   onAnswer: (answer: CastAnswer, durationMs: number) => void;
   onUnexpected: (error: unknown) => void;
 };
+
+/** What is told of requests that are no voter's ballot, or not of this contest: nothing was recorded or looked for. */
+const NO_BALLOT: ReadonlySet<CastAnswer> = new Set([
+  ...(["invalid_token", "wrong_election", "no_such_contest", "too_many_requests", "invalid_ballot"] as const),
+  ...(["malformed_json", "payload_too_large", "unsupported_media_type", "request_timeout"] as const),
+]);
 
 const tooMany = preparedProblem("not_recorded", TOO_MANY);
 
 export function castingRoutes(
   casting: Casting,
   directory: ContestDirectory,
-  { body, intake, isFull, onAnswer, onUnexpected }: CastingRoutesOptions,
+  { body, intake, rated, isFull, onAnswer, onUnexpected }: CastingRoutesOptions,
 ): Route[] {
   // Before anything is looked at, and at once: what a refusal costs is taken from those that are recorded.
   const cast: Handler = (request, parameters) => {
-    if (!isFull()) return intake.through(castOne(request, parameters));
+    if (!isFull() && rated?.takes() !== false) return intake.through(castOne(request, parameters));
     onAnswer("not_recorded", 0);
     return tooMany();
   };
@@ -48,8 +57,10 @@ export function castingRoutes(
       told(result.isNew ? "recorded" : "repeated");
       return recordedResponse(result);
     } catch (error) {
+      const answer = error instanceof Problem ? error.code : "internal_error";
+      if (request.signal.aborted || NO_BALLOT.has(answer)) rated?.giveBack();
       if (request.signal.aborted) throw error;
-      told(error instanceof Problem ? error.code : "internal_error");
+      told(answer);
       return failure(error, onUnexpected);
     }
   };

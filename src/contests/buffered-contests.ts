@@ -62,7 +62,10 @@ export class BufferedContests {
     return ledgers.map((number) => names.get(number) ?? String(number));
   }
 
-  /** Makes whatever is missing until the election takes ballots. May be done again, by several at once. */
+  /**
+   * Makes whatever is missing until the election takes ballots. May be done again, by several at once. Throws Problem
+   * not_available while one that is needed does not answer, or where the topic would not be safe.
+   */
   async addElection(election: Election): Promise<Election> {
     const buffering = election.buffering!;
     for (const ledger of this.ledgersOf(buffering)) {
@@ -71,8 +74,7 @@ export class BufferedContests {
       await ledger.addElection(election, own);
     }
     if (buffering.topicId !== null) return election;
-    const topicId = await this.topics.makeTopic(topicOf(election.uuid), buffering.partitions);
-    return this.store.setTopic(election, topicId);
+    return this.store.setTopic(election, await this.makeTopic(election.uuid, buffering));
   }
 
   /** Makes every ledger of its election take the contest's ballots. */
@@ -121,6 +123,15 @@ export class BufferedContests {
     for (const partition of met) this.barriersWritten.delete(`${contest.uuid} ${partition}`);
     await this.writeBarriers(contest, missing);
     return missing.length === 0;
+  }
+
+  /** What is wrong with Kafka, or with a topic of that name, is told to the organiser, with what mends it. */
+  private async makeTopic(electionUuid: string, { partitions }: Buffering): Promise<string> {
+    try {
+      return await this.topics.makeTopic(topicOf(electionUuid), partitions);
+    } catch (error) {
+      throw new Problem("not_available", (error as Error).message, { cause: error });
+    }
   }
 
   /** In every ledger of its election but the home ledger's own row, which the store seals. */

@@ -11,7 +11,7 @@
  * While no coordinator answers it keeps what it was told: whoever drains a partition is fenced by the ledger, not by this.
  */
 import { consumerGroupHeartbeatV1, findErrorBy } from "@platformatic/kafka";
-import type { AssignedPartition, GroupMember } from "../buffering/log.ts";
+import type { AssignedPartition, GroupMember, Retrying } from "../buffering/log.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { Coordinator } from "./coordinator.ts";
@@ -24,6 +24,7 @@ export type GroupMemberOptions = {
   retryPauseMs: number;
   /** Between two times that it tells how far partitions have been drained. */
   drainedPauseMs: number;
+  onRetry: (error: Error) => void;
 };
 
 const JOINING = 0;
@@ -38,6 +39,7 @@ const NO_TOPICS_PAUSE_MS = 60_000;
 type Owned = ReadonlyMap<string, readonly number[]>;
 
 export class KafkaGroupMember implements GroupMember {
+  retrying: Retrying | null = null;
   private readonly memberId = crypto.randomUUID();
   private readonly coordinator: Coordinator;
   private topics: readonly string[] = [];
@@ -98,6 +100,7 @@ export class KafkaGroupMember implements GroupMember {
     if (this.topics.length === 0) {
       await this.leave();
       this.forgetOwned(onAssigned);
+      this.retrying = null;
       return NO_TOPICS_PAUSE_MS;
     }
     try {
@@ -105,8 +108,9 @@ export class KafkaGroupMember implements GroupMember {
       this.saysAll = false;
       const { memberEpoch, heartbeatIntervalMs, assignment } = await this.heartbeat(this.epoch, saysAll);
       this.epoch = memberEpoch;
+      await this.learnNames((assignment?.topicPartitions ?? []).map(({ topicId }) => topicId));
+      this.retrying = null;
       if (assignment === null) return heartbeatIntervalMs;
-      await this.learnNames(assignment.topicPartitions.map(({ topicId }) => topicId));
       const owned: Owned = new Map(assignment.topicPartitions.map((each) => [each.topicId, each.partitions]));
       // Whoever says all is told all, also what has not changed.
       if (textOf(owned) === textOf(this.owned)) return heartbeatIntervalMs;
@@ -117,6 +121,9 @@ export class KafkaGroupMember implements GroupMember {
       return 0;
     } catch (error) {
       this.saysAll = true;
+      const { clock, onRetry } = this.options;
+      this.retrying = { sinceMs: this.retrying?.sinceMs ?? clock.steadyMs(), error: error as Error };
+      onRetry(error as Error);
       if (isForgotten(error)) this.forgetOwned(onAssigned);
       else this.coordinator.forget();
       return this.options.retryPauseMs;

@@ -88,8 +88,8 @@ export function openGateway(opened: AsyncDisposableStack, ledger: LedgerAccess, 
     ...castingRoutes(casting, directory, {
       body: { ...BALLOT_BODY, timeoutMs: options.bodyTimeoutMs ?? BALLOT_BODY.timeoutMs },
       intake,
-      isFull: () =>
-        !intake.letsIn() || (lanes.isFull && (accepting?.isFull ?? true)) || rated?.takes() === false,
+      rated,
+      isFull: () => !intake.letsIn() || (lanes.isFull && (accepting?.isFull ?? true)),
       onAnswer: metrics.castAnswers,
       onUnexpected: failureLog(log),
     }),

@@ -47,9 +47,9 @@ export function openKafka(opened: AsyncDisposableStack, address: KafkaAddress) {
     }),
     topicMaker: new KafkaTopicMaker(cluster, { clock, timeoutMs: TOPIC_TIMEOUT_MS }),
     reader: new KafkaLogReader(cluster),
-    joinRecorders: () =>
+    joinRecorders: (onRetry: (error: Error) => void) =>
       new KafkaGroupMember(new Cluster(address, "urna recorder"), {
-        ...{ group: RECORDERS_GROUP, clock },
+        ...{ group: RECORDERS_GROUP, clock, onRetry },
         ...{ retryPauseMs: HEARTBEAT_RETRY_PAUSE_MS, drainedPauseMs: DRAINED_PAUSE_MS },
       }),
   };

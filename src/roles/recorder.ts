@@ -1,4 +1,6 @@
 /** The recorder role: drains the log's partitions into the ledgers. */
+
+import type { Retrying } from "../buffering/log.ts";
 import { StreamTakenError } from "../buffering/partition-drain.ts";
 import { type DrainStatus, Recorder } from "../buffering/recorder.ts";
 import { PostgresDrainLedger } from "../postgres/drain-ledger.ts";
@@ -23,8 +25,12 @@ const READ_BYTES_MAX = 1024 * 1024;
 const READ_WAIT_MS = 500;
 const ELECTIONS_POLL_MS = 1_000;
 const TAKEN_PAUSE_MS = 2_000;
-/** A partition that could not be drained for so long is told of: a broker or a primary is replaced in less. */
+/** What has not worked for so long is told of: with the settings of docs/operations/running.md a broker is replaced in less. */
 const RETRYING_MS_MAX = 15_000;
+
+const MEND_STOPPED = "docs/operations/failure-modes.md says what each of these means";
+const MEND_GROUP =
+  "see that brokers run and can be reached, and that this user may read the group urna-recorders";
 
 export function openRecorder(
   opened: AsyncDisposableStack,
@@ -37,10 +43,17 @@ export function openRecorder(
   const retried = atMostEvery(1_000, (unwritten, topic: string, partition: number, err: Error) =>
     log.warn({ err, topic, partition, unwritten }, "a partition could not be drained, trying again"),
   );
+  const ungrouped = atMostEvery(10_000, (unwritten, err: Error) =>
+    log.warn({ err, unwritten }, "the group of the recorders can't be asked, trying again"),
+  );
+  const unlisted = atMostEvery(10_000, (unwritten, err: Error) =>
+    log.warn({ err, unwritten }, "which elections there are is not known now, trying again"),
+  );
+  const member = opened.use(kafka.joinRecorders(ungrouped));
   const recorder = new Recorder(
     {
       log: kafka.reader,
-      member: opened.use(kafka.joinRecorders()),
+      member,
       elections: () => store.electionsToDrain(),
       contests: directory,
       ledgerOf: (number) => drains.get(number),
@@ -68,11 +81,15 @@ export function openRecorder(
         if (err instanceof StreamTakenError) log.info({ topic, partition }, err.message);
         else log.error({ err, topic, partition }, "a partition is not drained until people have looked");
       },
+      onElectionsUnknown: unlisted,
     },
   );
   showPartitions(metrics, recorder);
   const services: Service[] = [{ name: "recorder", run: (signal) => recorder.run(signal) }];
-  const unready = (): Reason[] => recorder.partitions.flatMap((status) => reasonOf(status) ?? []);
+  const unready = (): Reason[] => [
+    ...retryingReasons("the group of the recorders", member.retrying, MEND_GROUP),
+    ...recorder.partitions.flatMap(reasonsOf),
+  ];
   return { routes: [], services, unready };
 }
 
@@ -124,17 +141,19 @@ function showPartitions(metrics: Metrics, recorder: Recorder): void {
   );
 }
 
-function secondsSince({ sinceMs }: { sinceMs: number }): number {
+function secondsSince({ sinceMs }: Retrying): number {
   return (clock.steadyMs() - sinceMs) / 1000;
 }
 
-function reasonOf({ topic, partition, stopped, retrying }: DrainStatus): Reason | null {
+function reasonsOf({ topic, partition, stopped, retrying }: DrainStatus): Reason[] {
   const check = `partition ${partition} of ${topic}`;
-  if (stopped !== null) {
-    const mend = "docs/operations/failure-modes.md says what each of these means";
-    return { check, found: stopped.message, mend };
-  }
-  if (retrying === null || secondsSince(retrying) * 1000 < RETRYING_MS_MAX) return null;
-  const found = `not drained for ${Math.round(secondsSince(retrying))} s: ${retrying.error.message}`;
-  return { check, found, mend: "it goes on by itself as soon as that is mended" };
+  if (stopped !== null) return [{ check, found: stopped.message, mend: MEND_STOPPED }];
+  return retryingReasons(check, retrying, "it goes on by itself as soon as that is mended");
+}
+
+function retryingReasons(check: string, retrying: Retrying | null, mend: string): Reason[] {
+  if (retrying === null || secondsSince(retrying) * 1000 < RETRYING_MS_MAX) return [];
+  return [
+    { check, found: `not for ${Math.round(secondsSince(retrying))} s: ${retrying.error.message}`, mend },
+  ];
 }

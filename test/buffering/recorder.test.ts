@@ -44,6 +44,7 @@ class Stage {
         ...{ recordsMax: 10, bytesMax: 1_000, waitMs: 100, retryPauseMs: 10, retryPauseMsMax: 10 },
         ...{ clock: this.clock, electionsPollMs: 1_000, takenPauseMs: TAKEN_PAUSE_MS },
         ...{ onBlock: () => undefined, onRetry: () => undefined },
+        onElectionsUnknown: () => undefined,
         onStopped: ({ partition }, error) => void this.told.push([partition, error.message]),
       },
     );
@@ -75,6 +76,7 @@ class Stage {
 
   private member(): GroupMember {
     return {
+      retrying: null,
       run: async (_, onAssigned) => {
         this.assigned = onAssigned;
         await new Promise(() => undefined);
@@ -89,7 +91,10 @@ class Stage {
 
   private log(): LogReader {
     return {
-      topic: async () => ({ id: this.topicId, partitions: 4 }),
+      topic: async () => {
+        if (this.failure !== null) throw this.failure;
+        return { id: this.topicId, partitions: 4 };
+      },
       bounds: async (_, partition) => ({ earliest: 0, next: this.records.get(partition)?.length ?? 0 }),
       read: async (_, partition, fromOffset, { waitMs }) => {
         if (this.failure !== null) throw this.failure;
@@ -197,6 +202,17 @@ test("a ledger that is not configured stops its own partitions alone", () => {
   expect(stage.told).toEqual([[1, "ledger 1 is needed, and not configured here"]]);
   stage.add(0);
   expect(stage.drained.get(0)).toBe(1);
+});
+
+test("a partition whose log can't be asked is not taken from whoever may be draining it", () => {
+  const stage = new Stage();
+  stage.failure = new Error("no broker answers");
+  stage.assign(0);
+  stage.pass(5_000);
+  expect(stage.claims).toEqual([]);
+  stage.failure = null;
+  stage.pass(500);
+  expect(stage.claims).toEqual([0]);
 });
 
 test("since when a partition can't be drained, and why, is known until it can be", () => {

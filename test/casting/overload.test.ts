@@ -85,16 +85,32 @@ test("a refusal does not wait for the body, and what is left of it is not taken 
   expect((await connection.answer()).status).toBe(201);
 });
 
-test("a gateway takes as many a second as it is rated for, and refuses more at once", async () => {
+test("a gateway takes as many as it is rated for, and refuses more at once", async () => {
   await using rated = await startTestGateway({ ballotsPerSecondMax: 1, deadlineMs: DEADLINE_MS });
   const open = await rated.contest();
-  const cast = async (voter: string) =>
-    rated.cast(open.id, await rated.token(open, voter), { selections: [1] });
-  await expectReceipt(await cast("first"), 201);
-  const refusal = await cast("second");
-  expect(Number(refusal.headers.get("retry-after"))).toBeGreaterThan(0);
-  await expectProblem(refusal, "not_recorded");
-  await eventually("a second has passed", async () => (await cast("second")).status === 201, 10_000);
+  const tokens = await Promise.all(Array.from({ length: 50 }, (_, i) => rated.token(open, `voter ${i}`)));
+  const cast = (token: string) => rated.cast(open.id, token, { selections: [1] });
+  const answers = await Promise.all(tokens.map(cast));
+  const refused = answers.filter(({ status }) => status === 503);
+  // One a second, and they are all there within seconds.
+  expect(answers.filter(({ status }) => status === 201).length).toBe(50 - refused.length);
+  expect(refused.length).toBeGreaterThan(25);
+  expect(Number(refused[0]!.headers.get("retry-after"))).toBeGreaterThan(0);
+  for (const refusal of refused) await expectProblem(refusal, "not_recorded");
+  const last = tokens[answers.indexOf(refused[0]!)]!;
+  await eventually("there is room again", async () => (await cast(last)).status === 201, 10_000);
+});
+
+test("what is no ballot uses up nothing of what a gateway is rated for", async () => {
+  await using rated = await startTestGateway({ ballotsPerSecondMax: 1, deadlineMs: DEADLINE_MS });
+  const open = await rated.contest();
+  const token = await rated.token(open, "voter");
+  for (let i = 0; i < 20; i++) {
+    await expectProblem(await rated.cast(open.id, "no token", { selections: [1] }), "invalid_token");
+    await expectProblem(await rated.cast(open.id, token, { selections: [9] }), "invalid_ballot");
+    await expectProblem(await rated.cast("none", token, { selections: [1] }), "no_such_contest");
+  }
+  await expectReceipt(await rated.cast(open.id, token, { selections: [1] }), 201);
 });
 
 test("where the processor is the limit no more are under way than may be, whatever room the lanes have", async () => {

@@ -44,12 +44,13 @@ test("no more are taken in any time than it is rated for, and what may come at o
 });
 
 test("evenly at the rate all are taken, and at twice the rate half", () => {
-  const holds = fc.property(fc.integer({ min: 10, max: 100_000 }), (ballotsPerSecond) => {
+  const holds = fc.property(fc.integer({ min: 10, max: 9_000 }), (ballotsPerSecond) => {
     const every = (times: number) =>
       Array.from({ length: 2_000 }, (_, i) => (i * 1000) / (times * ballotsPerSecond));
     expect(takenAt(ballotsPerSecond, every(0.999))).toHaveLength(2_000);
     const afterwards = takenAt(ballotsPerSecond, every(2)).length - (ballotsPerSecond * AT_ONCE_MS) / 1000;
-    if (ballotsPerSecond * AT_ONCE_MS < 500_000) expect(Math.abs(afterwards - 1_000)).toBeLessThan(2);
+    // What may come at once is there at first, and is used up before the end.
+    expect(Math.abs(afterwards - 1_000)).toBeLessThan(2);
   });
   fc.assert(holds, RUNS);
 });

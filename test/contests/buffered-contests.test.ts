@@ -118,7 +118,8 @@ test("an election takes ballots once its streams and its topic are there, howeve
   const { log, buffered } = stage();
   const election = await store.createElection(electionOf({ partitions: 5, ledgers: [0, 1], topicId: null }));
   log.isGone = true;
-  expect(await buffered.addElection(election).catch(({ message }) => message)).toBe("no broker answers");
+  const refusal = await buffered.addElection(election).catch((error: Error) => error);
+  expect(refusal).toMatchObject({ code: "not_available", message: "no broker answers" });
   expect((await store.findElection(election.id))!.buffering!.topicId).toBeNull();
   log.isGone = false;
   const made = await buffered.addElection(election);

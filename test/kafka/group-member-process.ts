@@ -4,7 +4,7 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { open } from "./support.ts";
 
 const [address, group, topic] = process.argv.slice(2) as [string, string, string];
-const options = { group, clock: systemClock, retryPauseMs: 50, drainedPauseMs: 50 };
+const options = { group, clock: systemClock, retryPauseMs: 50, drainedPauseMs: 50, onRetry: () => undefined };
 const member = new KafkaGroupMember(open(address), options);
 member.subscribe([topic]);
 await member.run(new AbortController().signal, (assigned) =>

@@ -96,3 +96,19 @@ test("one that is frozen past its session loses its partitions to the other, and
     await ended;
   }
 });
+
+test("since when no coordinator answers, and why, is known until one does", async () => {
+  const address = await sharedKafka();
+  const { name } = await makeTopic(address, 1);
+  await using nowhere = new RunningMember("kafka://127.0.0.1:1", uniqueName(), [name]);
+  const trouble = await eventually("it knows that nobody answers", () => nowhere.member.retrying);
+  expect(trouble!.error.message).toContain("no Kafka broker answers");
+  const later = await eventually("it tried again", () => {
+    const { retrying } = nowhere.member;
+    return retrying !== trouble ? retrying : null;
+  });
+  expect(later!.sinceMs).toBe(trouble!.sinceMs);
+  await using one = new RunningMember(address, uniqueName(), [name]);
+  await eventually("it has it", one.has(1));
+  expect(one.member.retrying).toBeNull();
+});

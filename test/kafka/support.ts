@@ -81,7 +81,13 @@ export class RunningMember implements AsyncDisposable {
   private readonly ended: Promise<void>;
 
   constructor(address: string, group: string, topics: string[]) {
-    const options = { group, clock: systemClock, retryPauseMs: 50, drainedPauseMs: 50 };
+    const options = {
+      group,
+      clock: systemClock,
+      retryPauseMs: 50,
+      drainedPauseMs: 50,
+      onRetry: () => undefined,
+    };
     this.member = new KafkaGroupMember(open(address), options);
     this.member.subscribe(topics);
     this.ended = this.member.run(this.end.signal, (assigned) => {

@@ -16,6 +16,14 @@ export const DRAINING: readonly Guard[] = [
     noticedBy: [DRAIN, EVERY_RECORD],
   },
   {
+    name: "log-before-claim",
+    without: "whoever can't ask the log takes the partition from nobody",
+    file: "src/buffering/partition-drain.ts",
+    text: "await this.again(signal, () => this.log.topic(this.options.topic.name));",
+    becomes: "",
+    noticedBy: ["test/buffering/recorder.test.ts", "a partition whose log can't be asked is not taken"],
+  },
+  {
     name: "gap",
     without: "a gap in the log stops the partition",
     file: "src/buffering/partition-drain.ts",

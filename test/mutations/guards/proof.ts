@@ -97,13 +97,13 @@ export const PROOF: Guard[] = [
   },
   {
     name: "final-is-drained",
-    without: "of a final contest nothing is told as accepted",
+    without: "of a sealed contest nothing is told as accepted",
     file: "src/auditing/verify-receipt.ts",
     text: "&& contest.sealedAtMs !== null) {",
     becomes: "&& contest.uuid === '') {",
     noticedBy: [
       "test/auditing/verify-accepted.test.ts",
-      "once a contest is final nothing of it is still accepted",
+      "once a contest is sealed nothing of it is still accepted",
     ],
   },
   {
