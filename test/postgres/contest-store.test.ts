@@ -24,7 +24,8 @@ test("a read on a connection whose server process hangs: not_available in time, 
   try {
     const startedMs = performance.now();
     await expect(store.findContests(["nowhere"])).rejects.toMatchObject({ code: "not_available" });
-    expect(performance.now() - startedMs).toBeGreaterThan(TIMEOUT_MS - 50);
+    // Far below what would end it otherwise: a busy machine has its time.
+    expect(performance.now() - startedMs).toBeWithin(TIMEOUT_MS - 50, 20 * TIMEOUT_MS);
     expect(await store.findElection("nowhere")).toBeNull();
   } finally {
     process.kill(backend!.pid, "SIGCONT");

@@ -169,9 +169,9 @@ export class Network implements Disposable {
   }
 
   private between(one: string, other: string, act: (link: Link) => void): void {
-    for (const { from, to, link } of this.links.values()) {
-      if ((from === one && to === other) || (from === other && to === one)) act(link);
-    }
+    const found = [this.links.get(`${one} ${other}`), this.links.get(`${other} ${one}`)];
+    if (found.every((each) => each === undefined)) throw new Error(`no link between ${one} and ${other}`);
+    for (const each of found) if (each !== undefined) act(each.link);
   }
 
   [Symbol.dispose](): void {
