@@ -161,8 +161,29 @@ export class Brokers implements AsyncDisposable {
       broker.emptyDisk();
       broker.thaw();
     }
-    await eventually("every broker has every record", () => this.isWhole(), WHOLE_TIMEOUT_MS);
+    try {
+      await eventually("every broker has every record", () => this.isWhole(), WHOLE_TIMEOUT_MS);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${await this.found()}`, { cause: error });
+    }
     for (const { topic, name, value } of this.changed.splice(0)) await this.set(topic, name, value);
+  }
+
+  /** For people: which brokers are missing where, and what each said last. */
+  private async found(): Promise<string> {
+    const words = this.all.map(({ name, process }) => `${name}: ${process.lastWords.slice(-500)}`);
+    try {
+      const found = await this.admin.metadata({ topics: await this.admin.listTopics(), forceUpdate: true });
+      for (const [topic, { partitions }] of found.topics) {
+        const short = partitions.flatMap(({ isr }, i) =>
+          isr.length < this.all.length ? `${i}: ${isr}` : [],
+        );
+        if (short.length > 0) words.push(`${topic}: in sync of ${short.join("; ")}`);
+      }
+    } catch (error) {
+      words.push((error as Error).message);
+    }
+    return words.join("\n");
   }
 
   private async isWhole(): Promise<boolean> {

@@ -69,6 +69,11 @@ export class Broker {
     return this.process!.freeze();
   }
 
+  /** The end of what it said since it was launched. */
+  get lastWords(): string {
+    return this.process?.lastWords ?? "";
+  }
+
   get isRunning(): boolean {
     return this.process !== undefined && !this.process.hasEnded;
   }
