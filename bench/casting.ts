@@ -15,6 +15,7 @@ import { measureLoad } from "../src/client/load-measurement.ts";
 import { TokenStock } from "../src/client/token-stock.ts";
 import { type Compared, type Contender, inTurns, type Sample, spreadWords } from "./in-turns.ts";
 import { startNodePeer, startPeer } from "./peer-process.ts";
+import { print, type Report } from "./report.ts";
 
 const USAGE = `bun bench/casting.ts [--connections 64,256,1000] [--seconds 4] [--rounds 5] [--json]
 
@@ -51,7 +52,7 @@ type Stage = { connections: number; full: Compared[]; half: Compared[] };
 const data = mkdtempSync(join(tmpdir(), "urna-bench-"));
 try {
   const stages = await measureAll();
-  console.log(values.json ? JSON.stringify(stages) : stages.map(render).join("\n\n"));
+  print(stages.map(reportOf), values.json);
 } finally {
   rmSync(data, { recursive: true, force: true });
 }
@@ -136,20 +137,28 @@ function report(name: string, { perSecond, p99 }: Sample): void {
   console.error(`${name.padEnd(8)} ${thousands(Math.round(perSecond)).padStart(8)}/s, p99 ${p99} ms`);
 }
 
-function render({ connections, full, half }: Stage): string {
+function reportOf({ connections, full, half }: Stage): Report {
   const urna = full[0]!;
   const rows = full.map(({ name, figures }, i) => {
     const atHalf = half[i]!.figures;
     const ofIt = name === "urna" ? "" : `${spreadWords(urna.of[name]!, 2)}×`;
     const milliseconds = [figures.p50!, figures.p99!, figures.p999!, atHalf.p50!, atHalf.p99!, atHalf.p999!];
-    const cells = [name, spreadWords(figures.perSecond), ofIt];
-    return `| ${[...cells, ...milliseconds.map(({ median }) => median.toFixed(1))].join(" | ")} |`;
+    return [
+      ...[name, spreadWords(figures.perSecond), ofIt],
+      ...milliseconds.map(({ median }) => median.toFixed(1)),
+    ];
   });
-  return [
-    `${thousands(connections)} connections, ${ROUNDS} rounds of ${SECONDS} s each:`,
-    "",
-    "| server | ballots/s | Urna is … of it | full: p50 ms | p99 | p99.9 | half: p50 ms | p99 | p99.9 |",
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ...rows,
-  ].join("\n");
+  return {
+    title: `Casting over HTTP, ${thousands(connections)} connections`,
+    how: `Each with one ballot under way, ${ROUNDS} rounds of ${SECONDS} s; then each server at half of what it did.`,
+    columns: [
+      ...["server", "ballots/s", "Urna is … of it", "full load: p50 ms", "p99", "p99.9"],
+      ...["half load: p50 ms", "p99", "p99.9"],
+    ],
+    rows,
+    chart: {
+      ...{ unit: "ballots a second", digits: 0, goal: null },
+      bars: full.map(({ name, figures }) => ({ name, value: figures.perSecond })),
+    },
+  };
 }
