@@ -1,4 +1,7 @@
 /** Somebody changes a setting that a ledger's durability rests on: its recorders notice, and its ballots are accepted meanwhile. */
+import { eventually } from "../../support/eventually.ts";
+import type { Ledger } from "../cluster/ledger.ts";
+import type { Role } from "../cluster/role.ts";
 import { changeSetting } from "../cluster/statements.ts";
 import { DRIFTS, untilNamed } from "../drifted-settings-stop-acknowledging.fault.ts";
 import type { Fault } from "../fault.ts";
@@ -14,7 +17,8 @@ export const driftedSettingsBuffered: Fault = {
     const drift = `${setting} is '${value}' on ${node.name}`;
     stage.event(drift);
     await cluster.at(node, (client) => changeSetting(client, setting, value));
-    for (const process of [...cluster.recorders, cluster.role("results")]) await untilNamed(process, setting);
+    for (const recorder of cluster.recorders) await untilNamed(recorder, setting);
+    await untilShown(cluster.role("results"), ledger);
     await stage.silence(
       drift,
       async () => {
@@ -31,3 +35,11 @@ export const driftedSettingsBuffered: Fault = {
     await voters.acknowledge(30);
   },
 };
+
+/** A role that shows all ledgers' figures goes on taking traffic while one of them is in doubt; its metrics say which. */
+async function untilShown(results: Role, { name }: Ledger): Promise<void> {
+  await eventually(`${results.name} shows that ledger ${name} is in doubt`, async () => {
+    const lines = await results.metric("urna_durability_gate_faults");
+    return lines.some((line) => line.includes(`"${name}"`) && !line.endsWith(" 0"));
+  });
+}
