@@ -125,8 +125,23 @@ class Following implements Disposable {
 
 const textsOf = (records: readonly LogRecord[]) => records.map(({ value }) => value!.toString());
 
+/**
+ * A broker that was frozen takes itself for the leader until it has heard of another one, and shows the log as it was. So
+ * each is asked by itself who leads, until they agree.
+ */
+async function untilBrokersAgree({ name }: Topic): Promise<void> {
+  await using opened = new AsyncDisposableStack();
+  const each = kafka.brokers.map(({ port }) => opened.use(open(`kafka://127.0.0.1:${port}`)));
+  await eventually("brokers agree on who leads", async () => {
+    const found = await Promise.all(each.map((broker) => broker.topic(name)));
+    const leaders = found.map((topic) => topic?.partitions.map(({ leader }) => leader?.nodeId).join());
+    return new Set(leaders).size === 1;
+  });
+}
+
 /** What is in the log: nothing told of it is untrue, and nothing is there twice. */
 async function judge(load: Load, topic: Topic): Promise<LogRecord[][]> {
+  await untilBrokersAgree(topic);
   await using reader = readerOn(kafka.address);
   const partitions = await readAll(reader, topic);
   const found = partitions.flatMap((records, partition) =>
@@ -198,6 +213,11 @@ test("a broker is killed and comes back, another is frozen and thawed: nothing t
   // Who has the time is told what became of every record, whatever happened.
   expect(loads[1]!.doubts).toEqual([]);
   await eventually("the member has all again", member.has(PARTITIONS));
+  await untilBrokersAgree(strict);
+  await eventually("three have all of it again", async () => {
+    const { partitions: found } = (await cluster.topic(strict.name))!;
+    return found.every(({ inSync }) => inSync.length === 3);
+  });
   // As if nothing had been refused before.
   expect(await appender.append(strict, [record], 60_000)).toEqual([{ outcome: "appended", offset: 0 }]);
 });
