@@ -11,10 +11,11 @@ import { Turns } from "../../src/runtime/turns.ts";
 
 const CROWD = 1_000;
 const UNREAD_MS_MAX = 10;
+const UNDER_WAY_MIN = 50;
 const OPTIONS = {
   unreadMsMax: UNREAD_MS_MAX,
   windowMs: 50,
-  underWayMin: 50,
+  underWayMin: UNDER_WAY_MIN,
   crowdBallots: CROWD,
   calmMs: 1_000,
 };
@@ -128,8 +129,10 @@ test("at twice what it can record whoever is let in waits no more than twice as 
     gateway.load(2, 1);
     const told = gateway.load(2, 2);
     const recorded = told.filter(isRecorded);
+    // What the fewest take that are always under way: the more where a slow processor refuses dearly.
+    const fewestMs = UNDER_WAY_MIN / (recorded.length / 2000);
     for (const share of [0.5, 0.99]) {
-      expect(waitMs(recorded, share)).toBeLessThanOrEqual(2 * waitMs(full, share));
+      expect(waitMs(recorded, share)).toBeLessThanOrEqual(2 * Math.max(waitMs(full, share), fewestMs));
       expect(waitMs(told.filter(isRefused), share)).toBeLessThanOrEqual(waitMs(full, share));
     }
     // Each refusal takes from them what it costs, and no more.

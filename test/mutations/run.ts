@@ -68,6 +68,7 @@ async function redWithoutMutation(
       const isIts = (title: string) => matches(title, guard);
       if (run.red.length > 0 || !run.green.some(isIts)) wrong.add(guard);
     }
+    if (run.red.length > 0) console.error(run.output);
     console.error(`green without a mutation: ${file}${run.red.length > 0 ? ", NO" : ""}`);
   });
   return wrong;
