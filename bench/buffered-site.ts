@@ -23,6 +23,8 @@ const MAX_WAL_SIZE = "20GB";
 export type ProcessName = "gateway" | "recorder" | "primary" | "standby" | "brokers";
 export type ProcessorSeconds = Record<ProcessName, number>;
 
+type StartRole = (role: string, ...flags: string[]) => Promise<PeerProcess>;
+
 export class BufferedSite implements AsyncDisposable {
   private recorder: PeerProcess | null = null;
   /** Of recorders that have ended. */
@@ -31,7 +33,7 @@ export class BufferedSite implements AsyncDisposable {
 
   private constructor(
     private readonly opened: AsyncDisposableStack,
-    private readonly roleFlags: string[],
+    private readonly startRole: StartRole,
     private readonly cluster: EmbeddedCluster,
     private readonly kafka: KafkaCluster,
     readonly gateway: PeerProcess,
@@ -39,7 +41,8 @@ export class BufferedSite implements AsyncDisposable {
     private readonly results: Administration,
   ) {}
 
-  static async start(): Promise<BufferedSite> {
+  /** `runtimeFlags` are Bun's, for a role's process. */
+  static async start(runtimeFlags: (role: string) => readonly string[] = () => []): Promise<BufferedSite> {
     await using opened = new AsyncDisposableStack();
     const folder = mkdtempSync(join(tmpdir(), "urna-bench-buffered-"));
     chmodSync(folder, 0o755); // PostgreSQL may run as another user.
@@ -56,8 +59,9 @@ export class BufferedSite implements AsyncDisposable {
     const adminToken = randomBytes(24).toString("hex");
     const where = ["--host", "127.0.0.1", "--port", "0", "--database-url", cluster.connectionString];
     const flags = [...where, "--log-format", "text", "--log-level", "info"];
-    const start = async (role: string, ...more: string[]) =>
-      opened.use(await startPeer(["src/main.ts", role, ...flags, ...more], READY_TIMEOUT_MS));
+    const startRole: StartRole = (role, ...more) =>
+      startPeer([...runtimeFlags(role), "src/main.ts", role, ...flags, ...more], READY_TIMEOUT_MS);
+    const start: StartRole = async (role, ...more) => opened.use(await startRole(role, ...more));
     const toLog = ["--kafka", kafka.address];
     const keys = ["--secrets-file", secrets];
     const admin = await start("admin", ...keys, ...toLog, "--admin-token", adminToken);
@@ -67,7 +71,7 @@ export class BufferedSite implements AsyncDisposable {
       new Administration({ url, adminToken }, new Patience(GIVE_UP_AFTER_MS));
     return new BufferedSite(
       opened.move(),
-      [...flags, ...toLog],
+      (role, ...more) => startRole(role, ...toLog, ...more),
       cluster,
       kafka,
       gateway,
@@ -77,7 +81,7 @@ export class BufferedSite implements AsyncDisposable {
   }
 
   async startRecorder(): Promise<void> {
-    this.recorder = await startPeer(["src/main.ts", "recorder", ...this.roleFlags], READY_TIMEOUT_MS);
+    this.recorder = await this.startRole("recorder");
   }
 
   async stopRecorder(): Promise<void> {

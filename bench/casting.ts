@@ -1,21 +1,18 @@
 /** Casting over HTTP: Urna, an empty handler and two naive servers, in turns, under the same load generator. */
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { parseArgs } from "node:util";
-import { type LatencyFigures, type LoadFigures, latencyFigures } from "../src/cli/load-figures.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { durableIn, latencyFigures } from "../src/cli/load-figures.ts";
 import { thousands } from "../src/cli/progress.ts";
-import { readDevFile } from "../src/cli/target.ts";
-import { LoadGenerator } from "../src/client/load-generator.ts";
+import { LoadGenerator, type LoadPlan } from "../src/client/load-generator.ts";
 import { measureLoad } from "../src/client/load-measurement.ts";
 import { TokenStock } from "../src/client/token-stock.ts";
+import { Arguments } from "./arguments.ts";
+import { DevServer } from "./dev-server.ts";
 import { type Compared, type Contender, inTurns, type Sample, spreadWords } from "./in-turns.ts";
-import { startNodePeer, startPeer } from "./peer-process.ts";
+import { type PeerProcess, startNodePeer, startPeer } from "./peer-process.ts";
+import { memoryBytes, processorSeconds } from "./processor-time.ts";
 import { print, type Report } from "./report.ts";
+import { hasWrk, runWrk } from "./wrk.ts";
 
 const USAGE = `bun bench/casting.ts [--connections 64,256,1000] [--seconds 4] [--rounds 5] [--json]
 
@@ -23,59 +20,51 @@ const USAGE = `bun bench/casting.ts [--connections 64,256,1000] [--seconds 4] [-
   --seconds      of one sample
   --rounds       samples of each`;
 
+const asked = Arguments.read(USAGE, { connections: "64,256,1000", seconds: "4", rounds: "5" });
+const SECONDS = asked.number("seconds");
+const ROUNDS = asked.number("rounds");
 const PEER_READY_TIMEOUT_MS = 20_000;
-const URNA_READY_TIMEOUT_MS = 120_000;
 /** As long as a voter token. */
-const PEER_TOKEN_BYTES = 60;
-
-const { values } = parseArgs({
-  options: {
-    connections: { type: "string", default: "64,256,1000" },
-    seconds: { type: "string", default: "4" },
-    rounds: { type: "string", default: "5" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
-const SECONDS = Number(values.seconds);
-const ROUNDS = Number(values.rounds);
+const PEER_TOKEN_BYTES = 57;
+const OPTIONS = 5;
+const TURNOUT_TIMEOUT_MS = 10_000;
+const TURNOUT_POLL_MS = 50;
 
 /** How a server is loaded; at a rate, whatever its answers do. */
 type Load = { connections: number; ratePerSecond: number | null };
 type Server = { name: string; measure: (load: Load) => Promise<Sample> };
-type Stage = { connections: number; full: Compared[]; half: Compared[] };
+type Stage = { connections: number; full: Compared[]; half: Compared[]; generators: Compared[] | null };
+/** What is loaded, and what its processes have taken so far. */
+type Loaded = {
+  plan: Pick<LoadPlan, "url" | "contest" | "evidence">;
+  mint: (tokens: number) => Promise<string[]>;
+  seconds: () => { server: number; postgres: number };
+  megabytes: () => number;
+};
 
-const data = mkdtempSync(join(tmpdir(), "urna-bench-"));
-try {
-  const stages = await measureAll();
-  print(stages.map(reportOf), values.json);
-} finally {
-  rmSync(data, { recursive: true, force: true });
-}
+const stages = await measureAll();
+print([...stages.map(reportOf), ...generatorReports(stages)], asked.json);
 
 /** The naive servers use the same PostgreSQL cluster, and whoever does not have a turn stands idle. */
 async function measureAll(): Promise<Stage[]> {
   await using opened = new AsyncDisposableStack();
-  const urnaArgs = ["src/main.ts", "dev", "--port", "0", "--data", data];
-  const dev = opened.use(await startPeer(urnaArgs, URNA_READY_TIMEOUT_MS));
-  const { databaseUrl } = readDevFile(data)!;
-  const empty = opened.use(await startPeer(["bench/peers/empty-handler.ts"], PEER_READY_TIMEOUT_MS));
-  const bun = opened.use(await startPeer(["bench/peers/bun-insert.ts", databaseUrl], PEER_READY_TIMEOUT_MS));
-  const fastify = opened.use(
-    await startNodePeer("bench/peers/fastify.ts", [databaseUrl], PEER_READY_TIMEOUT_MS),
+  const dev = opened.use(await DevServer.start());
+  const peer = async (starting: Promise<PeerProcess>) => opened.use(await starting);
+  const empty = await peer(startPeer(["bench/peers/empty-handler.ts"], PEER_READY_TIMEOUT_MS));
+  const bunArgs = ["bench/peers/bun-insert.ts", dev.databaseUrl];
+  const bun = await peer(startPeer(bunArgs, PEER_READY_TIMEOUT_MS));
+  const fastify = await peer(
+    startNodePeer("bench/peers/fastify.ts", [dev.databaseUrl], PEER_READY_TIMEOUT_MS),
   );
   const servers: Server[] = [
-    { name: "urna", measure: (load) => measureUrna(dev.url, load) },
-    { name: "empty", measure: (load) => measurePeer(empty.url, load) },
-    { name: "bun", measure: (load) => measurePeer(bun.url, load) },
-    { name: "fastify", measure: (load) => measurePeer(fastify.url, load) },
+    { name: "urna", measure: (load) => measureUrna(dev, load) },
+    ...Object.entries({ empty, bun, fastify }).map(([name, process]) => ({
+      name,
+      measure: async (load: Load) => (await measureLoaded(loadedPeer(process, dev), load)).sample,
+    })),
   ];
   const stages: Stage[] = [];
-  for (const connections of values.connections.split(",").map(Number)) {
+  for (const connections of asked.numbers("connections")) {
     const full = await inTurns(
       loaded(servers, connections, () => null),
       ROUNDS,
@@ -84,7 +73,7 @@ async function measureAll(): Promise<Stage[]> {
     const halfOf = (name: string) =>
       Math.round(full.find((each) => each.name === name)!.figures.perSecond.median / 2);
     const half = await inTurns(loaded(servers, connections, halfOf), ROUNDS, report);
-    stages.push({ connections, full, half });
+    stages.push({ connections, full, half, generators: await compareGenerators(empty, dev, connections) });
   }
   return stages;
 }
@@ -100,41 +89,110 @@ function loaded(
   }));
 }
 
-/** Through the command, so that the turnout is the judge. Not synchronously: the server's output must be read on. */
-async function measureUrna(url: string, { connections, ratePerSecond }: Load): Promise<Sample> {
-  const args = ["src/main.ts", "load", "--url", url, "--data", data, "--json"];
-  args.push("--seconds", String(SECONDS), "--connections", String(connections));
-  if (ratePerSecond !== null) args.push("--rate", String(ratePerSecond));
-  const load = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
-  const [output, [status]] = await Promise.all([text(load.stdout), once(load, "exit")]);
-  if (status !== 0) throw new Error(`urna load failed: ${output}`);
-  const { votesPerSecond, latencyMs } = JSON.parse(output) as LoadFigures;
-  return sampleOf(votesPerSecond, latencyMs);
+/** The turnout is the judge. */
+async function measureUrna(dev: DevServer, load: Load): Promise<Sample> {
+  const contest = await dev.contest(OPTIONS);
+  const seconds = () => {
+    const { gateway, postgres } = dev.processorSeconds();
+    return { server: gateway, postgres };
+  };
+  const plan = { url: dev.url, contest: contest.id, evidence: "recorded" as const };
+  const mint = (tokens: number) => dev.mint(contest, tokens);
+  const { sample, durable } = await measureLoaded(
+    { plan, mint, seconds, megabytes: () => dev.memoryMegabytes() },
+    load,
+  );
+  const giveUpAtMs = performance.now() + TURNOUT_TIMEOUT_MS;
+  for (;;) {
+    const { turnout } = await dev.administration.results(contest.id);
+    if (turnout === durable) return sample;
+    if (turnout > durable || performance.now() > giveUpAtMs)
+      throw new Error(`${durable} ballots are said to be recorded, and ${turnout} are counted`);
+    await pause(TURNOUT_POLL_MS);
+  }
 }
 
-async function measurePeer(url: string, { connections, ratePerSecond }: Load): Promise<Sample> {
-  const generator = new LoadGenerator({
-    ...{ url, contest: `bench-${randomBytes(4).toString("hex")}`, options: 5 },
-    ...{ connections, ratePerSecond, evidence: "status" },
-  });
-  const mint = async (tokens: number) => drawTokens(tokens);
-  const { measured } = await measureLoad(generator, SECONDS * 1000, ratePerSecond, mint, () => undefined);
+function loadedPeer({ url, pid }: PeerProcess, dev: DevServer): Loaded {
+  const contest = `bench-${randomBytes(4).toString("hex")}`;
+  return {
+    plan: { url, contest, evidence: "status" },
+    mint: async (tokens) => drawTokens(tokens),
+    seconds: () => ({ server: processorSeconds(pid), postgres: dev.processorSeconds().postgres }),
+    megabytes: () => memoryBytes(pid) / 2 ** 20,
+  };
+}
+
+/** Processor time is that of ballots alone: what minting takes, in the server or here, is none of it. */
+async function measureLoaded(
+  { plan, mint, seconds, megabytes }: Loaded,
+  { connections, ratePerSecond }: Load,
+): Promise<{ sample: Sample; durable: number }> {
+  const generator = new LoadGenerator({ ...plan, options: OPTIONS, connections, ratePerSecond });
+  const taken = { server: 0, postgres: 0 };
+  let before = seconds();
+  const stop = () => {
+    const now = seconds();
+    taken.server += now.server - before.server;
+    taken.postgres += now.postgres - before.postgres;
+  };
+  const stocked = async (tokens: number) => {
+    stop();
+    const stock = new TokenStock();
+    stock.add(await mint(tokens));
+    before = seconds();
+    return stock;
+  };
+  const load = await measureLoad(generator, SECONDS * 1000, ratePerSecond, stocked, () => undefined);
+  stop();
   generator.close();
-  return sampleOf((measured.durable / measured.clockMs) * 1000, latencyFigures(measured.latency));
+  const durable = durableIn(load);
+  const { measured } = load;
+  const { p50, p99, p999 } = latencyFigures(measured.latency);
+  const micros = (of: number) => (of / durable) * 1e6;
+  return {
+    durable,
+    sample: {
+      perSecond: (measured.durable / measured.clockMs) * 1000,
+      ...{ p50, p99, p999, refused: 1 - measured.durable / measured.answered },
+      ...{
+        serverMicros: micros(taken.server),
+        postgresMicros: micros(taken.postgres),
+        megabytes: megabytes(),
+      },
+    },
+  };
 }
 
-function sampleOf(perSecond: number, { p50, p99, p999 }: LatencyFigures): Sample {
-  return { perSecond, p50, p99, p999 };
+function drawTokens(tokens: number): string[] {
+  return Array.from({ length: tokens }, () => randomBytes(PEER_TOKEN_BYTES).toString("base64url"));
 }
 
-function drawTokens(tokens: number): TokenStock {
-  const stock = new TokenStock();
-  stock.add(Array.from({ length: tokens }, () => randomBytes(PEER_TOKEN_BYTES).toString("base64url")));
-  return stock;
+async function compareGenerators(
+  empty: PeerProcess,
+  dev: DevServer,
+  connections: number,
+): Promise<Compared[] | null> {
+  if (!hasWrk()) return null;
+  const [token] = drawTokens(1);
+  const ours = async () =>
+    (await measureLoaded(loadedPeer(empty, dev), { connections, ratePerSecond: null })).sample;
+  const theirs = async () => ({
+    perSecond: await runWrk(empty.url, { connections, seconds: SECONDS, token: token! }),
+  });
+  const contenders: Contender[] = [
+    { name: "urna load", measure: async () => ({ perSecond: (await ours()).perSecond }) },
+    { name: "wrk", measure: theirs },
+  ];
+  return inTurns(contenders, ROUNDS, (name, { perSecond }) =>
+    console.error(`${name.padEnd(9)} ${thousands(Math.round(perSecond)).padStart(8)}/s`),
+  );
 }
 
-function report(name: string, { perSecond, p99 }: Sample): void {
-  console.error(`${name.padEnd(8)} ${thousands(Math.round(perSecond)).padStart(8)}/s, p99 ${p99} ms`);
+function report(name: string, { perSecond, p99, serverMicros, postgresMicros }: Sample): void {
+  const rate = `${thousands(Math.round(perSecond)).padStart(8)}/s, p99 ${p99!.toFixed(1)} ms`;
+  console.error(
+    `${name.padEnd(8)} ${rate}; ${serverMicros!.toFixed(1)} + ${postgresMicros!.toFixed(1)} µs a ballot`,
+  );
 }
 
 function reportOf({ connections, full, half }: Stage): Report {
@@ -142,18 +200,23 @@ function reportOf({ connections, full, half }: Stage): Report {
   const rows = full.map(({ name, figures }, i) => {
     const atHalf = half[i]!.figures;
     const ofIt = name === "urna" ? "" : `${spreadWords(urna.of[name]!, 2)}×`;
-    const milliseconds = [figures.p50!, figures.p99!, figures.p999!, atHalf.p50!, atHalf.p99!, atHalf.p999!];
+    const times = [figures.p50!, figures.p99!, figures.p999!, atHalf.p50!, atHalf.p99!, atHalf.p999!];
+    const costs = [figures.serverMicros!, figures.postgresMicros!];
     return [
       ...[name, spreadWords(figures.perSecond), ofIt],
-      ...milliseconds.map(({ median }) => median.toFixed(1)),
+      ...[...times, ...costs].map(({ median }) => median.toFixed(1)),
+      `${figures.megabytes!.least.toFixed(0)}–${figures.megabytes!.most.toFixed(0)}`,
+      `${(figures.refused!.median * 100).toFixed(2)} %`,
     ];
   });
   return {
     title: `Casting over HTTP, ${thousands(connections)} connections`,
-    how: `Each with one ballot under way, ${ROUNDS} rounds of ${SECONDS} s; then each server at half of what it did.`,
+    how:
+      `Each with one ballot under way, ${ROUNDS} rounds of ${SECONDS} s; then each server at half of what it did. ` +
+      "µs are processor time a ballot: the server's, and PostgreSQL's on both nodes.",
     columns: [
       ...["server", "ballots/s", "Urna is … of it", "full load: p50 ms", "p99", "p99.9"],
-      ...["half load: p50 ms", "p99", "p99.9"],
+      ...["half load: p50 ms", "p99", "p99.9", "server µs", "PostgreSQL µs", "server MB", "refused"],
     ],
     rows,
     chart: {
@@ -161,4 +224,32 @@ function reportOf({ connections, full, half }: Stage): Report {
       bars: full.map(({ name, figures }) => ({ name, value: figures.perSecond })),
     },
   };
+}
+
+function generatorReports(all: readonly Stage[]): Report[] {
+  const compared = all.filter(({ generators }) => generators !== null);
+  if (compared.length === 0) {
+    console.error("wrk is not installed: the load generator is compared with nothing");
+    return [];
+  }
+  const cells = ({ connections, generators }: Stage) => [
+    thousands(connections),
+    ...generators!.map(({ figures }) => spreadWords(figures.perSecond)),
+    `${spreadWords(generators![0]!.of.wrk!, 2)}×`,
+  ];
+  return [
+    {
+      title: "The load generator beside wrk",
+      how: "Requests a second that the empty handler answers to either, each on one thread: wrk sends the same ballot again and again.",
+      columns: ["connections", "urna load", "wrk", "urna load is … of wrk"],
+      rows: compared.map(cells),
+      chart: {
+        ...{ unit: "requests a second, of wrk's", digits: 2, goal: null },
+        bars: compared.map(({ connections, generators }) => ({
+          name: `${thousands(connections)} connections`,
+          value: generators![0]!.of.wrk!,
+        })),
+      },
+    },
+  ];
 }

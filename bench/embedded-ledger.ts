@@ -26,14 +26,23 @@ export class EmbeddedLedger implements AsyncDisposable {
     private readonly opened: AsyncDisposableStack,
   ) {}
 
-  static async open(name: string, sessionsMax: number): Promise<EmbeddedLedger> {
+  /** `settings` are PostgreSQL's, and win. */
+  static async open(
+    name: string,
+    sessionsMax: number,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<EmbeddedLedger> {
     await using opened = new AsyncDisposableStack();
     const folder = mkdtempSync(join(tmpdir(), `urna-${name}-`));
     opened.defer(() => rmSync(folder, { recursive: true, force: true }));
     chmodSync(folder, 0o755); // PostgreSQL may run as another user.
     const log = createLog("text", "error");
     const cluster = opened.use(
-      await startEmbeddedCluster({ folder: join(folder, "data"), log, settings: SETTINGS }),
+      await startEmbeddedCluster({
+        folder: join(folder, "data"),
+        log,
+        settings: { ...SETTINGS, ...settings },
+      }),
     );
     const { connectionString } = cluster;
     await updateSchema(connectionString, log);

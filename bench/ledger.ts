@@ -1,15 +1,12 @@
 /** The ledger beside binary COPY of the same rows, in turn: unique, in blocks, chained, on a synchronous standby. */
-import { randomBytes } from "node:crypto";
-import { parseArgs } from "node:util";
 import { thousands } from "../src/cli/progress.ts";
 import type { Contest } from "../src/election/contest.ts";
-import { receiptLeaf } from "../src/ledger/leaf.ts";
-import { PostgresStreamWriter } from "../src/postgres/stream-writer.ts";
-import { gather } from "../src/recording/batch.ts";
-import type { Ballot, StreamHead } from "../src/recording/ledger.ts";
+import type { Ballot } from "../src/recording/ledger.ts";
+import { Arguments } from "./arguments.ts";
 import { CopyWriter } from "./copy-writer.ts";
-import { BENCH_SESSION, EmbeddedLedger } from "./embedded-ledger.ts";
-import { type Compared, inTurns, type Sample, type Spread, spreadWords } from "./in-turns.ts";
+import { EmbeddedLedger } from "./embedded-ledger.ts";
+import { type Compared, inTurns, type Spread, spreadWords } from "./in-turns.ts";
+import { ballotsOf, type Lane, openLane, rateOf, record } from "./lanes.ts";
 import { print, type Report } from "./report.ts";
 
 const USAGE = `bun bench/ledger.ts [--batches 100,500,2000,5000] [--lanes 1,2,3,4] [--repeats 0,0.1,5] [--ballots 40000] [--rounds 5] [--json]
@@ -20,37 +17,24 @@ const USAGE = `bun bench/ledger.ts [--batches 100,500,2000,5000] [--lanes 1,2,3,
   --ballots   in one sample
   --rounds    samples of each`;
 
-const { values } = parseArgs({
-  options: {
-    batches: { type: "string", default: "100,500,2000,5000" },
-    lanes: { type: "string", default: "1,2,3,4" },
-    repeats: { type: "string", default: "0,0.1,5" },
-    ballots: { type: "string", default: "40000" },
-    rounds: { type: "string", default: "5" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const asked = Arguments.read(USAGE, {
+  ...{ batches: "100,500,2000,5000", lanes: "1,2,3,4", repeats: "0,0.1,5" },
+  ...{ ballots: "40000", rounds: "5" },
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
-const numbers = (text: string) => text.split(",").map(Number);
-const BALLOTS = Number(values.ballots);
-const ROUNDS = Number(values.rounds);
+const BALLOTS = asked.number("ballots");
+const ROUNDS = asked.number("rounds");
 const SESSIONS = 4;
 /** Of COPY, with batches of 2,000 in two lanes. */
 const GOAL = 0.85;
 
 type Case = { batch: number; lanes: number; repeats: number };
-type Lane = { writer: PostgresStreamWriter; head: StreamHead };
 type Measured = Case & { copy: Spread; urna: Spread; ratio: Spread };
 
 await using ledger = await EmbeddedLedger.open("bench-ledger", SESSIONS);
 const measured: Measured[] = [];
-for (const repeats of numbers(values.repeats)) {
-  for (const batch of numbers(values.batches)) {
-    for (const lanes of numbers(values.lanes)) {
+for (const repeats of asked.numbers("repeats")) {
+  for (const batch of asked.numbers("batches")) {
+    for (const lanes of asked.numbers("lanes")) {
       const [copy, urna] = await measure({ batch, lanes, repeats });
       measured.push({
         ...{ batch, lanes, repeats },
@@ -62,7 +46,7 @@ for (const repeats of numbers(values.repeats)) {
     }
   }
 }
-print(numbers(values.repeats).map(reportOf), values.json);
+print(asked.numbers("repeats").map(reportOf), asked.json);
 
 async function measure(given: Case): Promise<Compared[]> {
   await using opened = new AsyncDisposableStack();
@@ -75,7 +59,7 @@ async function measure(given: Case): Promise<Compared[]> {
   const lanes: Lane[] = [];
   for (let i = 0; i < given.lanes; i++) {
     copiers.push(opened.use(await CopyWriter.open(ledger.connectionString, table, i)));
-    lanes.push(await openLane(opened));
+    lanes.push(await openLane(ledger, opened));
   }
   await ledger.checkpoint();
   const recorded: Ballot[] = [];
@@ -97,53 +81,6 @@ async function measure(given: Case): Promise<Compared[]> {
     ],
     ROUNDS,
   );
-}
-
-async function openLane(opened: AsyncDisposableStack): Promise<Lane> {
-  const writer = opened.use(
-    new PostgresStreamWriter({
-      ...{ ...BENCH_SESSION, connectionString: ledger.connectionString, writer: "bench" },
-      ...{ attemptTimeoutMs: 60_000, gateFaults: () => [], overrideGate: false },
-    }),
-  );
-  await writer.connect();
-  return { writer, head: await writer.openStream() };
-}
-
-async function record(lane: Lane, ballots: readonly Ballot[]): Promise<void> {
-  const outcome = await lane.writer.record(lane.head, gather(ballots, Date.now()).batch);
-  if (outcome.outcome !== "recorded") throw new Error(`a batch was ${outcome.outcome}`);
-  lane.head = outcome.head;
-}
-
-/** Ballots a second, each lane with one batch in flight. */
-async function rateOf(
-  ballots: readonly Ballot[],
-  { batch, lanes }: Case,
-  write: (lane: number, ballots: readonly Ballot[]) => Promise<void>,
-): Promise<Sample> {
-  let next = 0;
-  const run = async (lane: number) => {
-    while (next < ballots.length) {
-      const from = next;
-      next += batch;
-      await write(lane, ballots.slice(from, from + batch));
-    }
-  };
-  const startedMs = performance.now();
-  await Promise.all(Array.from({ length: lanes }, (_, lane) => run(lane)));
-  return { perSecond: (ballots.length * 1000) / (performance.now() - startedMs) };
-}
-
-function ballotsOf(contest: Contest, count: number): Ballot[] {
-  return Array.from({ length: count }, (_, i) => {
-    const voterKey = randomBytes(16).toString("hex");
-    const nonce = randomBytes(16).toString("base64url");
-    const selections = [(i % 3) + 1];
-    const { ledgerId: contestLedgerId, uuid: contestUuid } = contest;
-    const leaf = receiptLeaf(contestUuid, selections, nonce);
-    return { contestLedgerId, contestUuid, voterKey, nonce, selections, leaf };
-  });
 }
 
 /** Of every hundred so many were recorded before, evenly among the others; in the first sample there are none yet. */

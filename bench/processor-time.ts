@@ -1,4 +1,4 @@
-/** The processor time that processes have taken, as Linux counts it (proc_pid_stat(5)). */
+/** What processes have taken of the processor and of memory, as Linux counts it (proc_pid_stat(5)). */
 import { readdirSync, readFileSync } from "node:fs";
 
 /** sysconf(_SC_CLK_TCK), which is 100 wherever Linux runs today. */
@@ -7,6 +7,8 @@ const TICKS_PER_SECOND = 100;
 /** Of the fields behind the command's name: of the process, and of those children of it that have ended. */
 const PARENT_FIELD = 1;
 const TIME_FIELDS = [11, 12, 13, 14];
+const RESIDENT_PAGES_FIELD = 21;
+const PAGE_BYTES = 4096;
 
 /** Seconds taken so far by a process and all that it started; what grows between two readings was taken in between. */
 export function processorSeconds(root: number): number {
@@ -25,6 +27,11 @@ export function processorSeconds(root: number): number {
     for (const [child, { parent }] of known) if (parent === pid) family.push(child);
   }
   return ticks / TICKS_PER_SECOND;
+}
+
+/** Resident now; 0 of a process that has ended. */
+export function memoryBytes(pid: number): number {
+  return (statOf(pid)?.[RESIDENT_PAGES_FIELD] ?? 0) * PAGE_BYTES;
 }
 
 /** Null for one that has ended. The command's name may have anything in it, parentheses too. */
