@@ -18,12 +18,14 @@ export async function hasPartition(session: Session, contestLedgerId: number): P
 }
 
 /**
+ * The promise of one ballot a voter is the partition's own unique index, see migrations/0004-an-index-of-voters.sql.
  * CREATE TABLE … PARTITION OF would wait for every open insert of every other contest (measured); made apart and
  * attached it does not. Run under a lock timeout.
  */
 export async function createPartition(session: Session, contestLedgerId: number): Promise<void> {
   const name = partitionName(contestLedgerId);
   await session.query({ text: `CREATE TABLE ${name} (LIKE ballots INCLUDING ALL)` });
+  await session.query({ text: `CREATE UNIQUE INDEX ON ${name} (voter_key)` });
   await session.query({
     text: `ALTER TABLE ballots ATTACH PARTITION ${name} FOR VALUES IN (${contestLedgerId})`,
   });

@@ -184,7 +184,6 @@ const corruptions: Record<string, { sql: (ledgerId: number) => string[]; finds: 
       `INSERT INTO loose SELECT contest_id, voter_key, gen_random_uuid(), block_id, index + 1, selections
        FROM ballots WHERE contest_id = ${ledgerId} AND ${oneBallot}`,
       `INSERT INTO loose SELECT * FROM ballots_${ledgerId}`,
-      "ALTER TABLE ballots DROP CONSTRAINT ballots_pkey CASCADE",
       `DROP TABLE ballots_${ledgerId}`,
       `ALTER TABLE ballots ATTACH PARTITION loose FOR VALUES IN (${ledgerId})`,
     ],

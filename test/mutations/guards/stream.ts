@@ -54,10 +54,10 @@ export const STREAM: Guard[] = [
   },
   {
     name: "unique-index",
-    without: "the primary key of ballots",
-    file: "src/postgres/migrations/0001-ledger.sql",
-    text: "  selections bytea NOT NULL,\n  PRIMARY KEY (contest_id, voter_key)\n",
-    becomes: "  selections bytea NOT NULL\n",
+    without: "the unique index of a contest's ballots",
+    file: "src/postgres/partitions.ts",
+    text: "CREATE UNIQUE INDEX ON",
+    becomes: "CREATE INDEX ON",
     noticedBy: [STREAM_WRITER, "two writers with overlapping batches"],
   },
   {
