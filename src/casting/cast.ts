@@ -77,8 +77,8 @@ export class Casting {
     const request = parseBallot(contest, body);
     this.admit(voter);
     return voter.hasExpired || !takesBallotsAt(contest, arrival.atMs)
-      ? this.castLate(contestId, voter, request, arrival)
-      : this.record(contest, voter, request, arrival);
+      ? await this.castLate(contestId, voter, request, arrival)
+      : await this.record(contest, voter, request, arrival);
   }
 
   /** The voter's own ballot, as the ledger has it on a standby too. */

@@ -49,17 +49,17 @@ export class Intake {
     return this.crowdLeft-- > 0;
   }
 
-  /** A ballot that was let in, until it is answered; settles as its answer does. */
-  async through<T>(answer: Promise<T>): Promise<T> {
+  /** A ballot that was let in is under way. */
+  begin(): void {
     this.underWay++;
-    try {
-      return await answer;
-    } finally {
-      this.underWay--;
-      this.moveWindow(this.options.clock.steadyMs());
-      this.answered[this.slot % SLOTS]!++;
-      this.answeredInWindow++;
-    }
+  }
+
+  /** One that was under way is answered. */
+  end(): void {
+    this.underWay--;
+    this.moveWindow(this.options.clock.steadyMs());
+    this.answered[this.slot % SLOTS]!++;
+    this.answeredInWindow++;
   }
 
   private moveWindow(nowMs: number): void {

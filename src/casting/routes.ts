@@ -41,13 +41,14 @@ export function castingRoutes(
 ): Route[] {
   // Before anything is looked at, and at once: what a refusal costs is taken from those that are recorded.
   const cast: Handler = (request, parameters) => {
-    if (!isFull() && rated?.takes() !== false) return intake.through(castOne(request, parameters));
+    if (!isFull() && rated?.takes() !== false) return castOne(request, parameters);
     onAnswer("not_recorded", 0);
     return tooMany();
   };
   const castOne = async (request: Request, { contest = "" }: Record<string, string>) => {
     const startedMs = performance.now();
     const told = (answer: CastAnswer) => onAnswer(answer, performance.now() - startedMs);
+    intake.begin();
     try {
       const result = await casting.cast(bearerToken(request), contest, () => readJsonBody(request, body));
       if ("accepted" in result) {
@@ -62,6 +63,8 @@ export function castingRoutes(
       if (request.signal.aborted) throw error;
       told(answer);
       return failure(error, onUnexpected);
+    } finally {
+      intake.end();
     }
   };
   const find: Handler = async (request, { contest = "" }) =>

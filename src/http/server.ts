@@ -117,6 +117,15 @@ function nativeHandler({ handle, addHeaders, limit }: Route, handling: Handling)
     const adding = addHeaders?.(response, request, request.params);
     return adding === undefined ? response : adding.then(() => response);
   };
+  const completeLater = async (answer: Promise<Response>, request: Bun.BunRequest) => {
+    let response: Response;
+    try {
+      response = await answer;
+    } catch (error) {
+      response = failed(request, error);
+    }
+    return complete(response, request);
+  };
   return (request, server) => {
     let answer: Response | Promise<Response>;
     try {
@@ -125,10 +134,7 @@ function nativeHandler({ handle, addHeaders, limit }: Route, handling: Handling)
       answer = failed(request, error);
     }
     // What is known at once is answered at once: a promise would cost as much as the rest.
-    if (answer instanceof Response) return complete(answer, request);
-    return answer
-      .catch((error: unknown) => failed(request, error))
-      .then((response) => complete(response, request));
+    return answer instanceof Response ? complete(answer, request) : completeLater(answer, request);
   };
 }
 

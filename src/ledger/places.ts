@@ -12,6 +12,13 @@ export function placesOf(indexes: readonly number[], offered: number): Buffer {
   return places;
 }
 
+/** All that were offered. */
+export function allPlaces(offered: number): Buffer {
+  const places = Buffer.alloc(Math.ceil(offered / 8), 0xff);
+  if (offered % 8 > 0) places[places.length - 1] = (1 << (offered & 7)) - 1;
+  return places;
+}
+
 export function hasPlace(places: Buffer, index: number): boolean {
   return ((places[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
 }

@@ -1,6 +1,10 @@
-/** The statement that records a batch: ballots, their block and the stream's advance, in one round trip. */
+/** The statements that record a batch: ballots, their block and the stream's advance, in one round trip. */
+import pg from "pg";
 import { type Selections, selectionsBytes, writeSelections } from "../election/selections.ts";
+import { countBallot, type Tally, tallyToJson } from "../election/tally.ts";
+import { blockHash } from "../ledger/block.ts";
 import { LEAF_BYTES } from "../ledger/leaf.ts";
+import { allPlaces } from "../ledger/places.ts";
 import type { Ballot, Batch, StreamHead } from "../recording/ledger.ts";
 import { binaryArray, type ElementType, INT4, UUID_OF_BASE64URL, UUID_OF_HEX } from "./binary-array.ts";
 import { DURABILITY_SETTINGS } from "./durability.ts";
@@ -13,32 +17,81 @@ export type RecordBatchResult = {
   settings: string;
 };
 
+/** The batch is recorded only if the session's durability settings are exactly those that were judged safe. */
+export type RecordBatchOptions = {
+  /** As an earlier call returned them. */
+  expectedSettings: string;
+  /** What the block says. */
+  overridden: boolean;
+};
+
 /**
- * Records the batch at its place if the stream is there, and if the session's durability settings are exactly those
- * that were judged safe: `expectedSettings`, as an earlier call returned them. `overridden` is what the block says.
+ * Records the batch at its place if the stream is there and none of its voters has a ballot. Otherwise nothing is
+ * written; where it is for a voter's ballot this throws, see {@link isRepeat}.
+ *
+ * All of the batch is new, or nothing is: so the block is known beforehand, and the database need not make it.
  */
-export async function recordBatch(
+export async function recordPlainly(
+  session: Session,
+  head: StreamHead,
+  batch: Batch,
+  { expectedSettings, overridden }: RecordBatchOptions,
+): Promise<RecordBatchResult> {
+  const { batchId, recordedAtMs, ballots } = batch;
+  const [places, leaves, tally] = [allPlaces(ballots.length), leavesOf(ballots), tallyOf(ballots)];
+  const hash = blockHash({
+    ...{ streamId: head.streamId, seq: head.nextSeq, prevHash: head.hash, source: null },
+    ...{ batchId, recordedAtMs, overridden, tally, places, leaves },
+  });
+  const [row] = await session.query<{ isRecorded: boolean; settings: string }>(RECORD_PLAINLY, [
+    ...[head.streamId, head.epoch, head.nextSeq, expectedSettings, head.hash],
+    ...[batchId, recordedAtMs, overridden, ...ballotArrays(ballots), leaves],
+    ...[JSON.stringify(tallyToJson(tally)), places, hash],
+  ]);
+  const { isRecorded, settings } = row!;
+  return { block: isRecorded ? { hash, places } : null, settings };
+}
+
+/** The same where some of its voters may have ballots: those are left out, and the database makes the block of the others. */
+export async function recordAmongRepeats(
   session: Session,
   head: StreamHead,
   { batchId, recordedAtMs, ballots }: Batch,
-  { expectedSettings, overridden }: { expectedSettings: string; overridden: boolean },
+  { expectedSettings, overridden }: RecordBatchOptions,
 ): Promise<RecordBatchResult> {
-  const [row] = await session.query<{ hash: Buffer | null; places: Buffer; settings: string }>(RECORD_BATCH, [
-    head.streamId,
-    head.epoch,
-    head.nextSeq,
-    expectedSettings,
-    batchId,
-    recordedAtMs,
-    overridden,
+  const [row] = await session.query<{ hash: Buffer | null; places: Buffer; settings: string }>(
+    RECORD_AMONG_REPEATS,
+    [
+      ...[head.streamId, head.epoch, head.nextSeq, expectedSettings, head.hash],
+      ...[batchId, recordedAtMs, overridden, ...ballotArrays(ballots), leavesOf(ballots)],
+    ],
+  );
+  const { hash, places, settings } = row!;
+  return { block: hash === null ? null : { hash, places }, settings };
+}
+
+const UNIQUE_VIOLATION = "23505";
+
+/** Why nothing was recorded plainly: one of the batch's voters has a ballot. */
+export function isRepeat(error: Error): boolean {
+  if (!(error instanceof pg.DatabaseError) || error.code !== UNIQUE_VIOLATION) return false;
+  return /^ballots_\d+$/.test(error.table ?? "");
+}
+
+/** Columns, in the order of both statements' parameters. */
+function ballotArrays(ballots: readonly Ballot[]): Buffer[] {
+  return [
     binaryArray(INT4, ballots, (ballot) => ballot.contestLedgerId),
     binaryArray(UUID_OF_HEX, ballots, (ballot) => ballot.voterKey),
     binaryArray(UUID_OF_BASE64URL, ballots, (ballot) => ballot.nonce),
     binaryArray(SELECTIONS, ballots, (ballot) => ballot.selections),
-    leavesOf(ballots),
-  ]);
-  const { hash, places, settings } = row!;
-  return { block: hash === null ? null : { hash, places }, settings };
+  ];
+}
+
+function tallyOf(ballots: readonly Ballot[]): Tally {
+  const tally: Tally = new Map();
+  for (const { contestUuid, selections } of ballots) countBallot(tally, contestUuid, selections);
+  return tally;
 }
 
 /** As `bytea`. */
@@ -56,33 +109,65 @@ function leavesOf(ballots: readonly Ballot[]): Buffer {
 }
 
 /**
- * Everything takes its rows from `place`, the stream's row, locked: when it is not where it should be, nothing is
- * written. Statements of one WITH do not see each other's effects, so that an insert beside a missed compare-and-swap
- * would record all the same. READ COMMITTED looks again at a row that it had to wait for.
- *
- * Rows are inserted in the order of their keys: two writers with overlapping batches then take their locks in the
- * same order (measured: 35 of 80 unsorted pairs deadlocked, no sorted one).
- *
- * The block's content is laid out as ledger/block.ts says; the recount computes it there, with other code.
+ * What both statements begin with. Everything takes its rows from `place`, the stream's row, locked: when it is not where
+ * it should be, nothing is written. Statements of one WITH do not see each other's effects, so that an insert beside a
+ * missed compare-and-swap would record all the same. READ COMMITTED looks again at a row that it had to wait for.
  */
-const RECORD_BATCH = {
-  name: "record-batch",
-  text: `
+const PLACE = `
     WITH place AS MATERIALIZED (
       SELECT stream_id, head_hash FROM streams
       WHERE stream_id = $1::int4 AND epoch = $2::int4 AND next_seq = $3::int8
-        AND ${DURABILITY_SETTINGS}::text = $4
+        AND ${DURABILITY_SETTINGS}::text = $4 AND head_hash = $5::bytea
       FOR UPDATE
-    ), offered AS MATERIALIZED (
-      SELECT contest_id, voter_key, nonce, selections, (number - 1)::int4 AS index,
-             substring($12::bytea FROM (32 * (number - 1) + 1)::int4 FOR 32) AS leaf
-      FROM unnest($8::int4[], $9::uuid[], $10::uuid[], $11::bytea[])
-           WITH ORDINALITY AS ballot (contest_id, voter_key, nonce, selections, number)
-    ), inserted AS (
+    )`;
+
+const INTO_BALLOTS = `
       INSERT INTO ballots (contest_id, voter_key, nonce, block_id, index, selections)
-      SELECT contest_id, voter_key, nonce, ($1::int8 << 32) | $3, index::int2, selections
+      SELECT contest_id, voter_key, nonce, ($1::int8 << 32) | $3, index::int2, selections`;
+
+/**
+ * Two writers with overlapping batches then take their locks in the same order (measured: 35 of 80 unsorted pairs
+ * deadlocked, no sorted one).
+ */
+const IN_KEY_ORDER = "ORDER BY contest_id, voter_key";
+
+const INTO_BLOCKS =
+  "INSERT INTO blocks (stream_id, seq, batch_id, recorded_at, overridden, tally, places, leaves, prev_hash, hash)";
+
+const advanced = (hash: string) => `advanced AS (
+      UPDATE streams SET next_seq = $3 + 1, head_hash = ${hash} FROM block WHERE stream_id = $1
+    )`;
+
+const RECORD_PLAINLY = {
+  name: "record-plainly",
+  text: `${PLACE}, inserted AS (${INTO_BALLOTS}
+      FROM place, (
+        SELECT contest_id, voter_key, nonce, selections, number - 1 AS index
+        FROM unnest($9::int4[], $10::uuid[], $11::uuid[], $12::bytea[])
+             WITH ORDINALITY AS ballot (contest_id, voter_key, nonce, selections, number)
+      ) AS ballot
+      ${IN_KEY_ORDER}
+    ), block AS (
+      ${INTO_BLOCKS}
+      SELECT stream_id, $3, $6::uuid, to_timestamp($7::int8 / 1000.0), $8::boolean, $14::jsonb, $15::bytea, $13::bytea,
+             head_hash, $16::bytea
+      FROM place
+      RETURNING seq
+    ), ${advanced("$16")}
+    SELECT EXISTS (SELECT FROM block) AS "isRecorded", ${DURABILITY_SETTINGS}::text AS settings`,
+};
+
+/** The block's content is laid out as ledger/block.ts says; the recount computes it there, with other code. */
+const RECORD_AMONG_REPEATS = {
+  name: "record-among-repeats",
+  text: `${PLACE}, offered AS MATERIALIZED (
+      SELECT contest_id, voter_key, nonce, selections, (number - 1)::int4 AS index,
+             substring($13::bytea FROM (32 * (number - 1) + 1)::int4 FOR 32) AS leaf
+      FROM unnest($9::int4[], $10::uuid[], $11::uuid[], $12::bytea[])
+           WITH ORDINALITY AS ballot (contest_id, voter_key, nonce, selections, number)
+    ), inserted AS (${INTO_BALLOTS}
       FROM place, offered
-      ORDER BY contest_id, voter_key
+      ${IN_KEY_ORDER}
       ON CONFLICT DO NOTHING
       RETURNING contest_id, index::int4, selections
     ), counts AS MATERIALIZED (
@@ -111,16 +196,14 @@ const RECORD_BATCH = {
         FROM offered LEFT JOIN inserted USING (index) GROUP BY byte
       ) AS bytes
     ), block AS (
-      INSERT INTO blocks (stream_id, seq, batch_id, recorded_at, overridden, tally, places, leaves, prev_hash, hash)
-      SELECT stream_id, $3, $5::uuid, to_timestamp($6::int8 / 1000.0), $7::boolean, tally, places, leaves, head_hash,
+      ${INTO_BLOCKS}
+      SELECT stream_id, $3, $6::uuid, to_timestamp($7::int8 / 1000.0), $8::boolean, tally, places, leaves, head_hash,
              sha256('\\x02'::bytea || convert_to('urna/block/v1', 'UTF8') || head_hash
-                    || int8send(stream_id) || int8send($3) || uuid_send($5) || int8send($6)
-                    || set_byte('\\x00', 0, $7::int4) || int4send(length(places)) || places || bytes || leaves)
+                    || int8send(stream_id) || int8send($3) || uuid_send($6) || int8send($7)
+                    || set_byte('\\x00', 0, $8::int4) || int4send(length(places)) || places || bytes || leaves)
       FROM place, tally, tally_bytes, content
       RETURNING places, hash
-    ), advanced AS (
-      UPDATE streams SET next_seq = $3 + 1, head_hash = block.hash FROM block WHERE stream_id = $1
-    )
+    ), ${advanced("block.hash")}
     SELECT (SELECT hash FROM block) AS hash, (SELECT places FROM block) AS places,
            ${DURABILITY_SETTINGS}::text AS settings`,
 };

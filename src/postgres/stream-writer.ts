@@ -14,7 +14,8 @@ import { insertStream, selectBallots, selectPlace, writeWal } from "./ballots.ts
 import { commitDurably, commitOrThrow, commitStatement } from "./durable-commit.ts";
 import { sealedContestOf } from "./partitions.ts";
 import { UnavailableError } from "./passing.ts";
-import { recordBatch } from "./record-batch.ts";
+import { isRepeat, recordAmongRepeats, recordPlainly } from "./record-batch.ts";
+import { RepeatWatch } from "./repeat-watch.ts";
 import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
 export type StreamWriterOptions = SessionOptions & {
@@ -32,6 +33,8 @@ export class PostgresStreamWriter implements StreamWriter {
   private isClosed = false;
   /** The durability settings that were last judged good enough to record under, and what is wrong with them. */
   private settings: { text: string; faults: readonly DurabilityCheck[] } = { text: "", faults: [] };
+
+  private readonly repeats = new RepeatWatch();
 
   constructor(private readonly options: StreamWriterOptions) {}
 
@@ -57,12 +60,18 @@ export class PostgresStreamWriter implements StreamWriter {
     if (gateFaults.length > 0 && !this.options.overrideGate) return refused(notDurable(gateFaults));
     const session = this.session!;
     const overridden = gateFaults.length > 0 || this.settings.faults.length > 0;
+    const amongRepeats = this.repeats.areExpected(performance.now());
     const expected = { expectedSettings: this.settings.text, overridden };
+    const recordBatch = amongRepeats ? recordAmongRepeats : recordPlainly;
     const result = await commitStatement(session, this.options.attemptTimeoutMs, () =>
       recordBatch(session, head, batch, expected),
     );
     if (result.outcome === "unknown") return result;
-    if (result.outcome === "not_committed") return this.resolveRefused(session, result.error);
+    if (result.outcome === "not_committed") {
+      if (amongRepeats || !isRepeat(result.error)) return this.resolveRefused(session, result.error);
+      this.repeats.seen(performance.now());
+      return this.record(head, batch);
+    }
     const { block, settings } = result.value;
     if (block !== null) return this.recorded(session, head, batch, { ...block, overridden });
     if (settings === this.settings.text) return this.resolveMoved(head, batch);

@@ -86,12 +86,11 @@ class Processor {
       return;
     }
     this.nowMs += READING * this.ballotMs;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    void this.intake.through(promise);
+    this.intake.begin();
     const answer = () => {
       this.nowMs += (1 - READING) * this.ballotMs;
       told.push({ isRecorded: true, waitedMs: this.nowMs - arrivedAtMs });
-      resolve();
+      this.intake.end();
     };
     batch.push({ answer });
   }

@@ -4,7 +4,7 @@ import { countBallot, type Tally } from "../../src/election/tally.ts";
 import { blockHash } from "../../src/ledger/block.ts";
 import { placesOf } from "../../src/ledger/places.ts";
 import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
-import { recordBatch } from "../../src/postgres/record-batch.ts";
+import { isRepeat, recordAmongRepeats, recordPlainly } from "../../src/postgres/record-batch.ts";
 import { Session } from "../../src/postgres/session.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
 import type { Ballot, RecordOutcome } from "../../src/recording/ledger.ts";
@@ -125,20 +125,61 @@ test("waiting for another transaction's lock ends before a commit, and is known 
   recorded(await writer.record(head, batch));
 });
 
-test("the statement itself fences: committed after a miss, it has written nothing", async () => {
-  const { head } = await openWriter();
+for (const [name, record] of Object.entries({ recordPlainly, recordAmongRepeats })) {
+  test(`the statement itself fences: committed after a miss, it has written nothing, by ${name}`, async () => {
+    const { head } = await openWriter();
+    await using session = await Session.openPrimary(database, TEST_SESSION);
+    const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
+    const batch = batchOf([ballotOf(contest, `fence-${name}`)]);
+    const { block, settings } = await record(session, head, batch, {
+      expectedSettings: "",
+      overridden: false,
+    });
+    expect(block).toBeNull();
+    const expected = { expectedSettings: settings, overridden: false };
+    const elsewhere = [
+      { ...head, epoch: head.epoch + 1 },
+      { ...head, nextSeq: head.nextSeq + 1 },
+      { ...head, hash: Buffer.alloc(32, 1) },
+    ];
+    for (const moved of elsewhere) {
+      expect(await record(session, moved, batch, expected)).toEqual({ block: null, settings });
+    }
+    expect([await rows("ballots"), await rows("blocks")]).toEqual([ballots, blocks]);
+  });
+}
+
+test("a repeat fails what is recorded plainly whole, and is known for one", async () => {
+  const { writer, head } = await openWriter();
+  const { head: next } = recorded(await writer.record(head, batchOf([ballotOf(contest, "repeated")])));
   await using session = await Session.openPrimary(database, TEST_SESSION);
   const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
-  const batch = batchOf([ballotOf(contest, "fence")]);
-  const moved = { ...head, epoch: head.epoch + 1 };
-  const { block, settings } = await recordBatch(session, head, batch, {
-    expectedSettings: "",
-    overridden: false,
-  });
-  expect(block).toBeNull();
-  const fenced = await recordBatch(session, moved, batch, { expectedSettings: settings, overridden: false });
-  expect(fenced).toEqual({ block: null, settings });
+  const batch = batchOf([ballotOf(contest, "beside-repeated"), ballotOf(contest, "repeated")]);
+  const { settings } = await recordPlainly(session, next, batch, { expectedSettings: "", overridden: false });
+  const expected = { expectedSettings: settings, overridden: false };
+  const error = await recordPlainly(session, next, batch, expected).catch((reason: Error) => reason);
+  expect(isRepeat(error as Error)).toBe(true);
   expect([await rows("ballots"), await rows("blocks")]).toEqual([ballots, blocks]);
+});
+
+test("both statements write the same block of ballots that are all new", async () => {
+  const { head } = await openWriter();
+  await using session = await Session.openPrimary(database, TEST_SESSION);
+  const batch = batchOf(Array.from({ length: 13 }, (_, i) => ballotOf(contest, `both-${i}`, [1 + (i % 3)])));
+  const { settings } = await recordPlainly(session, head, batch, { expectedSettings: "", overridden: false });
+  const blocks = [];
+  for (const record of [recordPlainly, recordAmongRepeats]) {
+    await session.command("BEGIN");
+    const { block } = await record(session, head, batch, { expectedSettings: settings, overridden: false });
+    const [row] = await session.query({ text: "SELECT * FROM blocks WHERE stream_id = $1 AND seq = $2" }, [
+      head.streamId,
+      head.nextSeq,
+    ]);
+    blocks.push({ block, row });
+    await session.command("ROLLBACK");
+  }
+  expect(blocks[0]!.row).toBeDefined();
+  expect(blocks[0]).toEqual(blocks[1]!);
 });
 
 test("the block that the statement writes is the one that ledger/block.ts describes", async () => {

@@ -10,11 +10,3 @@ BEGIN
   END LOOP;
 END $$;
 ALTER TABLE ballots DROP CONSTRAINT ballots_pkey;
-
--- Those of the voters who have a ballot in the contest. Planned with the contest's number: a kept plan would lock the
--- partitions of all contests to read one.
-CREATE FUNCTION recorded_voters(contest int4, voters uuid[]) RETURNS SETOF uuid LANGUAGE plpgsql STABLE ROWS 1 AS $$
-BEGIN
-  RETURN QUERY EXECUTE format('SELECT voter_key FROM ballots WHERE contest_id = %s AND voter_key = ANY ($1)', contest)
-    USING voters;
-END $$;
