@@ -1,4 +1,4 @@
-/** What a measurement is asked for: numbers with defaults, `--json`, and `--help`. */
+/** What a measurement is asked for: options with defaults, `--json`, and `--help`. */
 import { parseArgs } from "node:util";
 
 export class Arguments<Name extends string> {
@@ -23,6 +23,10 @@ export class Arguments<Name extends string> {
       process.exit(0);
     }
     return new Arguments(texts as Record<Name, string>, json as boolean);
+  }
+
+  text(name: Name): string {
+    return this.texts[name];
   }
 
   number(name: Name): number {

@@ -1,7 +1,7 @@
 /** The buffered path, measured beside the direct one and an empty handler: accepted, recorded, drained, and what each costs. */
+import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { type LatencyFigures, latencyFigures } from "../src/cli/load-figures.ts";
 import { thousands } from "../src/cli/progress.ts";
 import { LoadGenerator } from "../src/client/load-generator.ts";
@@ -9,19 +9,28 @@ import { type LoadMeasurement, measureLoad } from "../src/client/load-measuremen
 import type { ContestAnswer } from "../src/election/answers.ts";
 import type { Figures } from "../src/planning/figures.ts";
 import { MEASURED } from "../src/planning/measured.ts";
+import { Arguments } from "./arguments.ts";
 import { BufferedSite, type ProcessName, type ProcessorSeconds } from "./buffered-site.ts";
 import { measureEmptyHandler } from "./empty-load.ts";
 import { exchangeBytes } from "./exchange-bytes.ts";
+import { spreadOf, spreadWords } from "./in-turns.ts";
+import { type Chart, print, type Report } from "./report.ts";
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "10" },
-    connections: { type: "string", default: "512" },
-    partitions: { type: "string", default: "8" },
-    json: { type: "boolean", default: false },
-  },
+const USAGE = `bun bench/buffered.ts [--seconds 8] [--connections 512] [--partitions 8] [--rounds 3] [--figures FILE] [--json]
+
+  --seconds       of one stage
+  --connections   each with one ballot under way
+  --partitions    of the topic, besides one that has a single one
+  --rounds        of all stages
+  --figures FILE  writes what urna plan reads there, of the last round`;
+
+const asked = Arguments.read(USAGE, {
+  ...{ seconds: "8", connections: "512", partitions: "8", rounds: "3", figures: "" },
 });
 const DRAIN_POLL_MS = 50;
+const DRAINED = `drained, ${asked.number("partitions")} partitions`;
+const DRAINED_SINGLE = "drained, 1 partition";
+const NOTHING_ELSE = { micros: null, backlog: null, otherAnswers: 0 };
 /** A turnout that has not grown for so long never will. */
 const STANDSTILL_MS_MAX = 60_000;
 
@@ -33,59 +42,70 @@ type Stage = {
   latencyMs: LatencyFigures | null;
   /** Processor time a ballot. */
   micros: Micros | null;
-  remarks: string;
+  /** Of stages that drain: how many ballots were there, and how long until all were recorded. */
+  backlog: { ballots: number; seconds: number } | null;
+  /** Answers that were none of these ballots. */
+  otherAnswers: number;
 };
 type Cast = Stage & { ballots: number };
 
+type Round = {
+  stages: Stage[];
+  bytes: Awaited<ReturnType<typeof exchangeBytes>> & { record: number };
+};
+
 await using site = await BufferedSite.start();
-const stages: Stage[] = [await emptyStage()];
-const direct = await castStage("direct", await site.createContest(null));
-stages.push(direct);
+const partitions = asked.number("partitions");
+const rounds: Round[] = [];
+for (let i = 0; i < asked.number("rounds"); i++) rounds.push(await measureRound());
+if (asked.text("figures") !== "")
+  writeFileSync(
+    asked.text("figures"),
+    `${JSON.stringify(figuresOf(rounds.at(-1)!), null, 2)}
+`,
+  );
+print([reportOf(rounds)], asked.json);
 
-const partitions = Number(values.partitions);
-const backlog = await site.createContest({ partitions });
-const token = (await site.mint(backlog, 1)).take()!;
-const bytes = await exchangeBytes(site.gateway.url, backlog.id, Buffer.from(token).toString("latin1"));
-const logBytesBefore = site.logBytes();
-const accepted = await castStage("accepted, no recorder", backlog);
-const recordBytes = (site.logBytes() - logBytesBefore) / accepted.ballots;
-stages.push(accepted);
-const drained = await drainStage(`drained, ${partitions} partitions`, backlog, accepted.ballots + 1);
-stages.push(drained);
-
-const single = await site.createContest({ partitions: 1 });
-const singleAccepted = await castStage("accepted, 1 partition", single);
-stages.push(singleAccepted);
-const singleDrained = await drainStage("drained, 1 partition", single, singleAccepted.ballots);
-stages.push(singleDrained);
-
-await site.startRecorder();
-const burst = await site.createContest({ partitions });
-const together = await castStage("accepted and recorded", burst);
-stages.push(together, await lagStage(burst, together));
-
-const report = table(stages);
-if (values.json) {
-  console.error(report);
-  console.log(JSON.stringify(figuresOf(), null, 2));
-} else console.log(report);
+async function measureRound(): Promise<Round> {
+  const empty = await emptyStage();
+  const direct = await castStage("direct", await site.createContest(null));
+  const backlog = await site.createContest({ partitions });
+  const token = (await site.mint(backlog, 1)).take()!;
+  const bytes = await exchangeBytes(site.gateway.url, backlog.id, Buffer.from(token).toString("latin1"));
+  const logBytesBefore = site.logBytes();
+  const accepted = await castStage("accepted, no recorder", backlog);
+  const record = (site.logBytes() - logBytesBefore) / accepted.ballots;
+  const drained = await drainStage(DRAINED, backlog, accepted.ballots + 1);
+  const single = await site.createContest({ partitions: 1 });
+  const singleAccepted = await castStage("accepted, 1 partition", single);
+  const singleDrained = await drainStage(DRAINED_SINGLE, single, singleAccepted.ballots);
+  await site.startRecorder();
+  const burst = await site.createContest({ partitions });
+  const together = await castStage("accepted and recorded", burst);
+  const lag = await lagStage(burst, together);
+  await site.stopRecorder();
+  return {
+    stages: [empty, direct, accepted, drained, singleAccepted, singleDrained, together, lag],
+    bytes: { ...bytes, record },
+  };
+}
 
 async function emptyStage(): Promise<Stage> {
-  const options = { connections: Number(values.connections), seconds: Number(values.seconds) };
+  const options = { connections: asked.number("connections"), seconds: asked.number("seconds") };
   const { perSecond, latencyMs } = await measureEmptyHandler(options);
-  return { name: "empty handler", perSecond, latencyMs, micros: null, remarks: "" };
+  return { ...{ name: "empty handler", perSecond, latencyMs }, ...NOTHING_ELSE };
 }
 
 /** Casts for as long as it was told to. Every ballot counted has a place of its own, in the ledger or in the log. */
 async function castStage(name: string, contest: ContestAnswer): Promise<Cast> {
   const generator = new LoadGenerator({
-    ...{ url: site.gateway.url, contest: contest.id, options: 3, connections: Number(values.connections) },
+    ...{ url: site.gateway.url, contest: contest.id, options: 3, connections: asked.number("connections") },
     ...{ ratePerSecond: null, evidence: contest.buffered ? "accepted" : "recorded" },
   });
   const before = site.processorSeconds();
   const load = await measureLoad(
     generator,
-    Number(values.seconds) * 1000,
+    asked.number("seconds") * 1000,
     null,
     (tokens) => site.mint(contest, tokens),
     ({ durable }) => console.error(`${name}: ${thousands(durable)} so far`),
@@ -99,7 +119,8 @@ async function castStage(name: string, contest: ContestAnswer): Promise<Cast> {
     perSecond: Math.round((measured.durable / measured.clockMs) * 1000),
     latencyMs: latencyFigures(measured.latency),
     micros: microsSince(before, ballots),
-    remarks: remarksOn(load),
+    backlog: null,
+    otherAnswers: otherAnswersIn(load),
   };
 }
 
@@ -107,9 +128,9 @@ function ballotsIn({ warmUp, measured }: LoadMeasurement): number {
   return warmUp.durable + warmUp.durableLate + measured.durable + measured.durableLate;
 }
 
-function remarksOn({ measured }: LoadMeasurement): string {
+function otherAnswersIn({ measured }: LoadMeasurement): number {
   const others = [...measured.answers].filter(([answer]) => answer !== "201" && answer !== "202");
-  return others.map(([answer, count]) => `${answer}: ${thousands(count)}`).join(", ");
+  return others.reduce((sum, [, count]) => sum + count, 0);
 }
 
 function microsSince(before: ProcessorSeconds, ballots: number): Micros {
@@ -122,17 +143,17 @@ function microsSince(before: ProcessorSeconds, ballots: number): Micros {
 async function drainStage(name: string, contest: ContestAnswer, ballots: number): Promise<Stage> {
   const before = site.processorSeconds();
   await site.startRecorder();
-  const { perSecond } = await untilRecorded(contest, ballots);
+  const { perSecond, seconds } = await untilRecorded(contest, ballots);
   const micros = microsSince(before, ballots);
   await site.stopRecorder();
-  return { name, perSecond, latencyMs: null, micros, remarks: `${thousands(ballots)} ballots` };
+  return { name, perSecond, latencyMs: null, micros, backlog: { ballots, seconds }, otherAnswers: 0 };
 }
 
 async function lagStage(contest: ContestAnswer, { ballots }: Cast): Promise<Stage> {
-  const lag = ballots - (await site.turnout(contest));
+  const behind = ballots - (await site.turnout(contest));
   const { perSecond, seconds } = await untilRecorded(contest, ballots);
-  const remarks = `${thousands(lag)} behind when the last was answered; drained after ${seconds.toFixed(1)} s`;
-  return { name: "recorded in the end", perSecond, latencyMs: null, micros: null, remarks };
+  const backlog = { ballots: behind, seconds };
+  return { name: "then recorded in the end", perSecond, latencyMs: null, ...NOTHING_ELSE, backlog };
 }
 
 /** The rate is from the first look that saw any of them recorded to the one that saw all. */
@@ -159,13 +180,14 @@ async function untilRecorded(contest: ContestAnswer, ballots: number) {
 }
 
 /** What urna plan reads. Redis is no part of this: its figures are those that Urna comes with. */
-function figuresOf(): Figures {
+function figuresOf({ stages, bytes }: Round): Figures {
   const [core] = cpus();
+  const [, direct, accepted, drained, , singleDrained] = stages as [Stage, Stage, Stage, Stage, Stage, Stage];
   const { requestBytes, answerBytes } = bytes;
   return {
     machine: `${cpus().length} × ${core!.model.trim()}, shared by clients, roles, brokers, primary and standby`,
     measuredOn: new Date().toISOString().slice(0, 10),
-    measuredBy: `bench/buffered.ts --seconds ${values.seconds} --connections ${values.connections}; ballotBytes and walBytes by bench/ledger-bytes.ts on ${MEASURED.measuredOn}`,
+    measuredBy: `bench/buffered.ts --seconds ${asked.number("seconds")} --connections ${asked.number("connections")}; ballotBytes and walBytes by bench/ledger-bytes.ts on ${MEASURED.measuredOn}`,
     gatewayMicros: { direct: direct.micros!.gateway, accepted: accepted.micros!.gateway },
     recorderMicros: drained.micros!.recorder,
     brokerMicros: Number((accepted.micros!.brokers + drained.micros!.brokers).toFixed(1)),
@@ -175,36 +197,49 @@ function figuresOf(): Figures {
     ledgerPerSecond: drained.perSecond,
     partitionPerSecond: singleDrained.perSecond,
     ...{ ballotBytes: MEASURED.ballotBytes, walBytes: MEASURED.walBytes },
-    ...{ recordBytes: Number(recordBytes.toFixed(1)), requestBytes, answerBytes },
+    ...{ recordBytes: Number(bytes.record.toFixed(1)), requestBytes, answerBytes },
     ...{ redisBytes: MEASURED.redisBytes, callerBytes: MEASURED.callerBytes },
   };
 }
 
-function table(rows: readonly Stage[]): string {
-  const empty = rows[0]!.perSecond;
-  const cells = rows.map(({ name, perSecond, latencyMs, micros, remarks }) => [
-    ...[
-      name,
-      thousands(perSecond),
-      (perSecond / empty).toFixed(2),
-      latencyMs === null ? "" : String(latencyMs.p99),
+const PROCESSES = ["gateway", "recorder", "brokers", "primary", "standby"] as const;
+
+function reportOf(all: readonly Round[]): Report {
+  const names = all[0]!.stages.map(({ name }) => name);
+  const empties = all.map(({ stages }) => stages[0]!.perSecond);
+  const rates: Chart["bars"] = names.map((name, i) => ({
+    name,
+    value: spreadOf(all.map(({ stages }) => stages[i]!.perSecond)),
+  }));
+  const rows = names.map((name, i) => {
+    const samples = all.map(({ stages }) => stages[i]!);
+    const median = (of: (stage: Stage) => number | undefined, digits: number) => {
+      const values = samples.map(of).filter((value) => value !== undefined);
+      return values.length === 0 ? "" : spreadOf(values).median.toFixed(digits);
+    };
+    return [
+      ...[name, spreadWords(rates[i]!.value)],
+      spreadWords(spreadOf(samples.map(({ perSecond }, round) => perSecond / empties[round]!)), 2),
+      median(({ latencyMs }) => latencyMs?.p99, 0),
+      ...PROCESSES.map((of) => median(({ micros }) => micros?.[of], 1)),
+      ...[
+        median(({ backlog }) => backlog?.ballots, 0),
+        median(({ backlog }) => backlog?.seconds, 1),
+        median(({ otherAnswers }) => otherAnswers, 0),
+      ],
+    ];
+  });
+  return {
+    title: "The buffered path, stage by stage",
+    how:
+      `${asked.number("rounds")} rounds of ${asked.number("seconds")} s a stage on ${asked.number("connections")} connections, ` +
+      `${partitions} partitions unless one is said. A stage that drains begins with the ballots that the one before it left in ` +
+      "the log, while no recorder ran: as sudden a burst as can be. µs are processor time a ballot.",
+    columns: [
+      ...["stage", "a second", "of the empty handler", "p99 ms", ...PROCESSES.map((name) => `${name} µs`)],
+      ...["ballots behind", "s until none is", "other answers"],
     ],
-    ...(["gateway", "recorder", "brokers", "primary", "standby"] as const).map((of) =>
-      String(micros?.[of] ?? ""),
-    ),
-    remarks,
-  ]);
-  const heads = [
-    "",
-    "a second",
-    "of empty",
-    "p99 ms",
-    "gateway µs",
-    "recorder µs",
-    "brokers µs",
-    "primary µs",
-    "standby µs",
-    "",
-  ];
-  return [heads, heads.map(() => "---"), ...cells].map((row) => `| ${row.join(" | ")} |`).join("\n");
+    rows,
+    chart: { unit: "ballots a second", digits: 0, goal: null, bars: rates },
+  };
 }

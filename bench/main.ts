@@ -1,26 +1,37 @@
 /** `npm run bench`: every measurement in one run, each beside its baselines; tables, JSON, or a page of charts. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { svgOf } from "./chart.ts";
-import { markdownOf, type Report } from "./report.ts";
+import { type Measured, pageOf, writePage } from "./page.ts";
+import type { Report } from "./report.ts";
 
-const USAGE = `npm run bench -- [--only NAME]... [--quick] [--json] [--write]
+const USAGE = `npm run bench -- [--only NAME]... [--long] [--quick] [--json] [--write]
 
   --only NAME  only this measurement; may be said several times
+  --long       those too that take half an hour or longer
   --quick      few and short samples: whether it works, not what it can do
   --json       print JSON, for machines
-  --write      write docs/performance/: the tables, and their charts
+  --write      write docs/performance/: the tables, and their charts; what was not measured now stays as it is there
 
 Run it while nothing else does. Measurements:`;
 
-type Measurement = { name: string; about: string; script: string; quick: readonly string[] };
+type Measurement = {
+  name: string;
+  about: string;
+  script: string;
+  quick: readonly string[];
+  isLong?: true;
+};
 
 const MEASUREMENTS: readonly Measurement[] = [
+  {
+    name: "casting",
+    about: "a ballot over HTTP, beside an empty handler and two naive servers",
+    script: "bench/casting.ts",
+    quick: ["--connections", "256", "--rounds", "2", "--seconds", "1"],
+  },
   {
     name: "ledger",
     about: "recording, beside binary COPY of the same rows",
@@ -28,17 +39,36 @@ const MEASUREMENTS: readonly Measurement[] = [
     quick: ["--batches", "2000", "--lanes", "2", "--rounds", "2", "--ballots", "20000"],
   },
   {
-    name: "casting",
-    about: "a ballot over HTTP, beside an empty handler and two naive servers",
-    script: "bench/casting.ts",
-    quick: ["--connections", "256", "--rounds", "2", "--seconds", "1"],
+    name: "growth",
+    about: "recording into a contest of a hundred million, beside one of a million (long)",
+    script: "bench/growth.ts",
+    quick: ["--millions", "1,2", "--rounds", "2", "--ballots", "20000"],
+    isLong: true,
+  },
+  {
+    name: "buffered",
+    about: "accepting into Kafka and draining, beside the direct path and an empty handler",
+    script: "bench/buffered.ts",
+    quick: ["--seconds", "1", "--connections", "64", "--rounds", "1"],
+  },
+  {
+    name: "results",
+    about: "from a voter's answer until viewers see it, with 1,000 and 10,000 of them",
+    script: "bench/results.ts",
+    quick: ["--viewers", "100,1000", "--seconds", "2", "--rounds", "1"],
+  },
+  {
+    name: "attacks",
+    about: "repeats, forged tokens and bodies that are no ballots, beside ballots alone",
+    script: "bench/attacks.ts",
+    quick: ["--seconds", "1", "--rounds", "2", "--shares", "99"],
   },
 ];
-const FOLDER = "docs/performance";
 
 const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
+    long: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
@@ -55,17 +85,25 @@ if (unknown.length > 0) {
   console.error(`there is no measurement ${unknown.join(", ")}\n\n${usage}`);
   process.exit(2);
 }
-const chosen = MEASUREMENTS.filter(({ name }) => values.only?.includes(name) ?? true);
+if (values.write && values.quick) {
+  console.error("--quick measures nothing that is worth writing down: leave out one of --quick and --write");
+  process.exit(2);
+}
+const chosen = MEASUREMENTS.filter(
+  ({ name, isLong }) => values.only?.includes(name) ?? (values.long || isLong === undefined),
+);
 
-const measured: { name: string; reports: Report[] }[] = [];
+const measured: Measured[] = [];
 for (const [i, measurement] of chosen.entries()) {
   console.error(`${i + 1} of ${chosen.length}: ${measurement.name}, ${measurement.about}`);
-  measured.push({ name: measurement.name, reports: await run(measurement) });
+  measured.push({ name: measurement.name, ...(await where()), reports: await run(measurement) });
+  if (values.write) writePage(measured, order());
 }
-const where = { ...machine(), commit: await output("git", ["rev-parse", "--short", "HEAD"]) };
-if (values.write) writePage();
-if (values.json) console.log(JSON.stringify({ ...where, measured }));
-else console.log(page((report) => markdownOf(report)));
+console.log(values.json ? JSON.stringify(measured) : pageOf(measured));
+
+function order(): string[] {
+  return MEASUREMENTS.map(({ name }) => name);
+}
 
 async function run({ script, quick }: Measurement): Promise<Report[]> {
   const args = [script, "--json", ...(values.quick ? quick : [])];
@@ -79,33 +117,12 @@ async function output(command: string, args: readonly string[]): Promise<string>
   return said.trim();
 }
 
-function machine() {
+async function where(): Promise<Pick<Measured, "measuredOn" | "commit" | "machine">> {
   const [first] = cpus();
   const gigabytes = Math.round(totalmem() / 1024 ** 3);
   return {
     measuredOn: new Date().toISOString().slice(0, 10),
+    commit: await output("git", ["rev-parse", "--short", "HEAD"]),
     machine: `${cpus().length} × ${first!.model.trim()}, ${gigabytes} GB, ${process.platform}, Bun ${Bun.version}`,
   };
-}
-
-function page(section: (report: Report, name: string, i: number) => string): string {
-  const sections = measured.flatMap(({ name, reports }) =>
-    reports.map((report, i) => section(report, name, i)),
-  );
-  const made = `${where.measuredOn}, commit ${where.commit}, ${where.machine}; clients, servers, primary and standby all on it.`;
-  const how =
-    "`npm run bench -- --write` makes this page. Figures are the median of several rounds, and their range; whoever is " +
-    "compared took turns, and a ratio is that of two samples of one round. Compare ratios, not figures of two runs.";
-  return ["# Performance", made, how, ...sections].join("\n\n");
-}
-
-function writePage(): void {
-  mkdirSync(FOLDER, { recursive: true });
-  const text = page((report, name, i) => {
-    const file = `${name}-${i + 1}.svg`;
-    writeFileSync(join(FOLDER, file), svgOf(report.title, report.chart));
-    return `${markdownOf(report)}\n\n![${report.title}](${file})`;
-  });
-  writeFileSync(join(FOLDER, "README.md"), `${text}\n`);
-  console.error(`written: ${FOLDER}/README.md`);
 }

@@ -60,7 +60,7 @@ export function planCommand(): Command {
 }
 
 const help = `
-A plan is as good as its figures. In a clone, on a machine like yours: bun bench/buffered.ts --json > figures.json
+A plan is as good as its figures. In a clone, on a machine like yours: bun bench/buffered.ts --figures figures.json
 docs/operations/capacity.md says what scales with what.
 
 ${EXIT_HELP}

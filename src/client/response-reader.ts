@@ -3,6 +3,8 @@
 const HEAD_BYTES_MAX = 16_384;
 const BODY_BYTES_MAX = 1_048_576;
 const EMPTY = Buffer.alloc(0);
+/** Of content-length, transfer-encoding, connection and retry-after. */
+const NAME_LENGTHS: ReadonlySet<number> = new Set([14, 17, 10, 11]);
 const HEAD_END = Buffer.from("\r\n\r\n");
 
 /** The bytes are not a response that this client can read; the connection is of no use any more. */
@@ -69,10 +71,12 @@ export class ResponseReader {
     this.status = Number(start.slice(9));
   }
 
-  /** Only names that begin with c, r or t matter here; the others are not even decoded. */
+  /** Names that can't be one of those that matter, by their length or first letter, are not even decoded. */
   private readField(start: number, end: number): void {
     const first = this.received[start]! | 0x20;
     if (first !== 0x63 && first !== 0x72 && first !== 0x74) return;
+    const nameLength = this.received.indexOf(0x3a, start) - start;
+    if (!NAME_LENGTHS.has(nameLength)) return;
     const line = this.received.toString("latin1", start, end);
     const colon = line.indexOf(":");
     const value = line.slice(colon + 1).trim();

@@ -4,7 +4,7 @@ import { z } from "zod";
 const text = z.string().min(1);
 const positive = z.number().positive();
 
-/** What a figures file holds; `bench/buffered.ts --json` writes one. Rates are ballots a second, times of processors. */
+/** What a figures file holds; `bench/buffered.ts --figures` writes one. Rates are ballots a second, times of processors. */
 export const figures = z.strictObject({
   /** Where, when and by what they were measured. */
   machine: text,
