@@ -105,7 +105,7 @@ function othersOf(): PlanLine[] {
   const one = { value: PROCESSES_MIN, text: "one may be gone" };
   return [
     counted("admin", one, "admin processes"),
-    counted("results", one, "results processes, and more for many viewers (bench/viewers.ts)"),
+    counted("results", one, "results processes, and more for many viewers (bench/results.ts)"),
   ];
 }
 

@@ -33,7 +33,7 @@ export type HubOptions = {
 
 /**
  * So many viewers are served before others get a turn. Sending to 10,000 takes 80 ms of processor time: served in one
- * go, another request waited 313 ms (99th percentile, bench/viewers.ts), in turns 25 ms, and updates came sooner too.
+ * go, another request waited 313 ms (99th percentile), in turns 25 ms, and updates came sooner too.
  */
 const VIEWERS_A_TURN = 500;
 

@@ -93,6 +93,14 @@ export const STREAM: Guard[] = [
     noticedBy: [STREAM_WRITER, "two writers with overlapping batches"],
   },
   {
+    name: "index-made-anew",
+    without: "contests of before have a unique index of their own after the update",
+    file: "src/postgres/migrations/0004-an-index-of-voters.sql",
+    text: "CREATE UNIQUE INDEX ON",
+    becomes: "CREATE INDEX ON",
+    noticedBy: ["test/postgres/migrations.test.ts", "a contest of before has a ballot a voter at most"],
+  },
+  {
     name: "batch-id",
     without: "a place taken is this batch's only by its id",
     file: "src/postgres/stream-writer.ts",
