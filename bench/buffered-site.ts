@@ -1,7 +1,6 @@
 /** What bench/buffered.ts measures: three Kafka brokers, a primary and its standby, and each role in a process of its own. */
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { drawSecrets, writeSecretsFile } from "../src/admission/secrets-file.ts";
 import { Administration } from "../src/client/administration.ts";
@@ -15,6 +14,7 @@ import { createLog } from "../src/runtime/log.ts";
 import { KafkaCluster } from "../test/support/kafka/cluster.ts";
 import { type PeerProcess, startPeer } from "./peer-process.ts";
 import { processorSeconds } from "./processor-time.ts";
+import { scratchFolder } from "./scratch-folder.ts";
 
 const READY_TIMEOUT_MS = 60_000;
 const GIVE_UP_AFTER_MS = 60_000;
@@ -44,9 +44,7 @@ export class BufferedSite implements AsyncDisposable {
   /** `runtimeFlags` are Bun's, for a role's process. */
   static async start(runtimeFlags: (role: string) => readonly string[] = () => []): Promise<BufferedSite> {
     await using opened = new AsyncDisposableStack();
-    const folder = mkdtempSync(join(tmpdir(), "urna-bench-buffered-"));
-    chmodSync(folder, 0o755); // PostgreSQL may run as another user.
-    opened.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = opened.use(scratchFolder("buffered")).path;
     const kafka = opened.use(await KafkaCluster.start());
     const cluster = opened.use(
       await startEmbeddedCluster({

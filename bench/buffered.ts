@@ -42,7 +42,7 @@ type Stage = {
   latencyMs: LatencyFigures | null;
   /** Processor time a ballot. */
   micros: Micros | null;
-  /** Of stages that drain: how many ballots were there, and how long until all were recorded. */
+  /** How many ballots were to be recorded when recording, or this stage's casting, was all that was left; and for how long. */
   backlog: { ballots: number; seconds: number } | null;
   /** Answers that were none of these ballots. */
   otherAnswers: number;
@@ -68,7 +68,9 @@ print([reportOf(rounds)], asked.json);
 
 async function measureRound(): Promise<Round> {
   const empty = await emptyStage();
-  const direct = await castStage("direct", await site.createContest(null));
+  const recordedDirectly = await site.createContest(null);
+  const direct = await castStage("direct", recordedDirectly);
+  await untilRecorded(recordedDirectly, direct.ballots);
   const backlog = await site.createContest({ partitions });
   const token = (await site.mint(backlog, 1)).take()!;
   const bytes = await exchangeBytes(site.gateway.url, backlog.id, Buffer.from(token).toString("latin1"));
@@ -82,10 +84,10 @@ async function measureRound(): Promise<Round> {
   await site.startRecorder();
   const burst = await site.createContest({ partitions });
   const together = await castStage("accepted and recorded", burst);
-  const lag = await lagStage(burst, together);
+  together.backlog = await lagOf(burst, together);
   await site.stopRecorder();
   return {
-    stages: [empty, direct, accepted, drained, singleAccepted, singleDrained, together, lag],
+    stages: [empty, direct, accepted, drained, singleAccepted, singleDrained, together],
     bytes: { ...bytes, record },
   };
 }
@@ -149,11 +151,11 @@ async function drainStage(name: string, contest: ContestAnswer, ballots: number)
   return { name, perSecond, latencyMs: null, micros, backlog: { ballots, seconds }, otherAnswers: 0 };
 }
 
-async function lagStage(contest: ContestAnswer, { ballots }: Cast): Promise<Stage> {
+/** How far recording is behind when the last ballot is answered, and for how long. */
+async function lagOf(contest: ContestAnswer, { ballots }: Cast): Promise<Stage["backlog"]> {
   const behind = ballots - (await site.turnout(contest));
-  const { perSecond, seconds } = await untilRecorded(contest, ballots);
-  const backlog = { ballots: behind, seconds };
-  return { name: "then recorded in the end", perSecond, latencyMs: null, ...NOTHING_ELSE, backlog };
+  const { seconds } = await untilRecorded(contest, ballots);
+  return { ballots: behind, seconds };
 }
 
 /** The rate is from the first look that saw any of them recorded to the one that saw all. */

@@ -1,6 +1,5 @@
 /** `urna dev` on a data folder of its own, for as long as a benchmark needs it, with what its processes take told apart. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readDevFile } from "../src/cli/target.ts";
 import { Administration } from "../src/client/administration.ts";
@@ -10,6 +9,7 @@ import { VOTERS_PER_CALL_MAX } from "../src/election/election.ts";
 import { DataFolder } from "../src/embedded/data-folder.ts";
 import { type PeerProcess, startPeer } from "./peer-process.ts";
 import { memoryBytes, processorSeconds } from "./processor-time.ts";
+import { scratchFolder } from "./scratch-folder.ts";
 
 const READY_TIMEOUT_MS = 120_000;
 const GIVE_UP_AFTER_MS = 60_000;
@@ -19,7 +19,7 @@ export class DevServer implements AsyncDisposable {
   private voters = 0;
 
   private constructor(
-    readonly folder: string,
+    private readonly opened: AsyncDisposableStack,
     private readonly process: PeerProcess,
     readonly databaseUrl: string,
     private readonly postgres: { primary: number; standby: number },
@@ -29,23 +29,18 @@ export class DevServer implements AsyncDisposable {
     this.administration = new Administration(target, new Patience(GIVE_UP_AFTER_MS));
   }
 
-  /** `flags` are further ones of `urna dev`. */
-  static async start(flags: readonly string[] = []): Promise<DevServer> {
-    const folder = mkdtempSync(join(tmpdir(), "urna-bench-"));
-    const args = ["src/main.ts", "dev", "--port", "0", "--data", folder, ...flags];
-    try {
-      const process = await startPeer(args, READY_TIMEOUT_MS);
-      const { databaseUrl, adminToken } = readDevFile(folder)!;
-      const data = new DataFolder(folder);
-      const postgres = {
-        primary: postmasterOf(data.node("primary")),
-        standby: postmasterOf(data.node("standby")),
-      };
-      return new DevServer(folder, process, databaseUrl, postgres, adminToken);
-    } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
-      throw error;
-    }
+  static async start(): Promise<DevServer> {
+    await using opened = new AsyncDisposableStack();
+    const folder = opened.use(scratchFolder("dev")).path;
+    const args = ["src/main.ts", "dev", "--port", "0", "--data", folder];
+    const process = opened.use(await startPeer(args, READY_TIMEOUT_MS));
+    const { databaseUrl, adminToken } = readDevFile(folder)!;
+    const data = new DataFolder(folder);
+    const postgres = {
+      primary: postmasterOf(data.node("primary")),
+      standby: postmasterOf(data.node("standby")),
+    };
+    return new DevServer(opened.move(), process, databaseUrl, postgres, adminToken);
   }
 
   get url(): string {
@@ -83,9 +78,8 @@ export class DevServer implements AsyncDisposable {
     return minted.flat();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
-    rmSync(this.folder, { recursive: true, force: true });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.opened.disposeAsync();
   }
 }
 

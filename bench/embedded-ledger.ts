@@ -1,7 +1,5 @@
 /** An embedded ledger of its own for a benchmark, with contests made in it directly: no HTTP, no roles. */
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Buffering } from "../src/election/buffering.ts";
 import { type Contest, UNCHANGED } from "../src/election/contest.ts";
@@ -11,6 +9,7 @@ import { PostgresContestStore } from "../src/postgres/contest-store.ts";
 import { SessionPool } from "../src/postgres/session-pool.ts";
 import { updateSchema } from "../src/roles/schema.ts";
 import { createLog } from "../src/runtime/log.ts";
+import { scratchFolder } from "./scratch-folder.ts";
 
 export const BENCH_SESSION = {
   ...{ applicationName: "urna bench", connectTimeoutMs: 5_000, lockTimeoutMs: 1_000 },
@@ -33,9 +32,7 @@ export class EmbeddedLedger implements AsyncDisposable {
     settings: Readonly<Record<string, string>> = {},
   ): Promise<EmbeddedLedger> {
     await using opened = new AsyncDisposableStack();
-    const folder = mkdtempSync(join(tmpdir(), `urna-${name}-`));
-    opened.defer(() => rmSync(folder, { recursive: true, force: true }));
-    chmodSync(folder, 0o755); // PostgreSQL may run as another user.
+    const folder = opened.use(scratchFolder(name)).path;
     const log = createLog("text", "error");
     const cluster = opened.use(
       await startEmbeddedCluster({

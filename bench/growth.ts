@@ -57,6 +57,8 @@ print(reports(levels), asked.json);
 
 async function measure(ballots: number): Promise<Level> {
   const before = { ballots: await countOf(large), lsn: await walAt() };
+  if (ballots <= before.ballots)
+    throw new Error(`the contest has ${before.ballots} ballots already: name more millions`);
   await fill(large, ballots - before.ballots);
   const wal = ((await walAt()) - before.lsn) / (ballots - before.ballots);
   const { contest: small } = await ledger.contest(null);
@@ -147,8 +149,8 @@ function reports(all: readonly Level[]): Report[] {
       title: "The ledger as it grows",
       how:
         `Batches of ${thousands(asked.number("batch"))} in ${lanes.length} lanes; ${samples} samples of ${thousands(each)} ballots into ` +
-        "this contest and into one of a million, in turns, beginning with a checkpoint, after which each page that is touched " +
-        `goes to the WAL whole (wal_compression=${asked.text("compression")}). Disk: row, index and blocks. WAL: of all ballots since ` +
+        "this contest and into one of a million, which grows by as many, in turns. They begin with a checkpoint, after which each page " +
+        `that is touched goes to the WAL whole; in that sample the small contest comes first (wal_compression=${asked.text("compression")}). Disk: row, index and blocks. WAL: of all ballots since ` +
         "the line before; a checkpoint at 12 GB of it.",
       columns: [
         ...[

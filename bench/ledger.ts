@@ -62,7 +62,8 @@ async function measure(given: Case): Promise<Compared[]> {
     lanes.push(await openLane(ledger, opened));
   }
   await ledger.checkpoint();
-  const recorded: Ballot[] = [];
+  const recorded = ballotsOf(contest, 1_000);
+  await record(lanes[0]!, recorded);
   return await inTurns(
     [
       {
@@ -74,7 +75,6 @@ async function measure(given: Case): Promise<Compared[]> {
         name: "urna",
         measure: () => {
           const offered = withRepeats(contest, recorded, given.repeats);
-          recorded.push(...offered.slice(0, 1_000));
           return rateOf(offered, given, (lane, ballots) => record(lanes[lane]!, ballots));
         },
       },
@@ -83,10 +83,10 @@ async function measure(given: Case): Promise<Compared[]> {
   );
 }
 
-/** Of every hundred so many were recorded before, evenly among the others; in the first sample there are none yet. */
+/** Of every hundred so many were recorded before, evenly among the others. */
 function withRepeats(contest: Contest, recorded: readonly Ballot[], percent: number): Ballot[] {
   const ballots = ballotsOf(contest, BALLOTS);
-  if (percent === 0 || recorded.length === 0) return ballots;
+  if (percent === 0) return ballots;
   const every = 100 / percent;
   for (let i = 0, nth = 0; i < ballots.length; i += every, nth++) {
     ballots[Math.floor(i)] = recorded[nth % recorded.length]!;

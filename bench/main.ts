@@ -98,8 +98,9 @@ for (const [i, measurement] of chosen.entries()) {
   console.error(`${i + 1} of ${chosen.length}: ${measurement.name}, ${measurement.about}`);
   measured.push({ name: measurement.name, ...(await where()), reports: await run(measurement) });
   if (values.write) writePage(measured, order());
+  if (!values.json) console.log(`${pageOf(measured.slice(-1))}\n`);
 }
-console.log(values.json ? JSON.stringify(measured) : pageOf(measured));
+if (values.json) console.log(JSON.stringify(measured));
 
 function order(): string[] {
   return MEASUREMENTS.map(({ name }) => name);
@@ -122,7 +123,7 @@ async function where(): Promise<Pick<Measured, "measuredOn" | "commit" | "machin
   const gigabytes = Math.round(totalmem() / 1024 ** 3);
   return {
     measuredOn: new Date().toISOString().slice(0, 10),
-    commit: await output("git", ["rev-parse", "--short", "HEAD"]),
+    commit: await output("git", ["describe", "--always", "--dirty"]),
     machine: `${cpus().length} × ${first!.model.trim()}, ${gigabytes} GB, ${process.platform}, Bun ${Bun.version}`,
   };
 }

@@ -21,8 +21,8 @@ const HEAD = `# Performance
 What these figures mean beside the goals, and what was tried where one is missed: [goals.md](goals.md). How each is
 measured: [bench/README.md](../../bench/README.md).
 
-\`npm run bench -- --write\` makes this page, and \`--only NAME\` one part of it. Figures are the median of several rounds, and
-their range; whoever is compared took turns, and a ratio is that of two samples of one round. Clients, servers, primary and
+\`npm run bench -- --write\` makes this page, and \`--only NAME\` one part of it. Figures are the median of several rounds, those with a range in
+parentheses its least and most; whoever is compared took turns, and a ratio is that of two samples of one round. Clients, servers, primary and
 standby share the machine: compare ratios, not figures of two runs.`;
 
 /** Without charts. */

@@ -1,10 +1,9 @@
 /** A server in a process of its own, started for a benchmark and ended with it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { scratchFolder } from "./scratch-folder.ts";
 
 export type PeerProcess = AsyncDisposable & { url: string; pid: number };
 
@@ -21,17 +20,15 @@ export async function startNodePeer(
   args: string[],
   readyTimeoutMs: number,
 ): Promise<PeerProcess> {
-  const folder = mkdtempSync(join(tmpdir(), "urna-peer-"));
+  using folder = scratchFolder("peer");
   const built = await Bun.build({
     entrypoints: [module],
     target: "node",
-    outdir: folder,
+    outdir: folder.path,
     naming: "peer.mjs",
   });
   if (!built.success) throw new Error(built.logs.join("\n"));
-  const peer = await start("node", [join(folder, "peer.mjs"), ...args], readyTimeoutMs);
-  rmSync(folder, { recursive: true });
-  return peer;
+  return await start("node", [join(folder.path, "peer.mjs"), ...args], readyTimeoutMs);
 }
 
 async function start(command: string, args: string[], readyTimeoutMs: number): Promise<PeerProcess> {

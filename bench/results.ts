@@ -33,18 +33,35 @@ const LAST_MS = 1_500;
 const PROBED_OPTION = 5;
 const GOAL_MS = 500;
 const CONNECTIONS = 32;
+/** More than are cast. */
+const PROBES = Math.ceil((asked.number("seconds") * 1000 * 4) / PROBE_PAUSE_MS_MAX);
+/** Of the rate at which others are to cast. */
+const RATE_REACHED = 0.95;
 
-/** When the probed option's ballots were answered, the first one first. */
-const answeredAtMs: number[] = [];
+/** Waits of this round's viewers, from the answer until the event; events that come before it count as none. */
+class Views {
+  readonly waits = new LatencyHistogram();
+  /** When the probed option's ballots were answered, the first one first; kept over rounds. */
+  constructor(private readonly answeredAtMs: number[]) {}
 
-/** Sees the probed option's votes in what arrives, and how long ago they were answered. */
+  answered(viewers: readonly Viewer[]): void {
+    this.answeredAtMs.push(performance.now());
+    for (const viewer of viewers) if (viewer.votes >= this.answeredAtMs.length) this.waits.record(0);
+  }
+
+  seen(fromVotes: number, toVotes: number): void {
+    const nowMs = performance.now();
+    const answered = Math.min(toVotes, this.answeredAtMs.length);
+    for (let vote = fromVotes; vote < answered; vote++) this.waits.record(nowMs - this.answeredAtMs[vote]!);
+  }
+}
+
+/** Sees the probed option's votes in what arrives. */
 class Viewer {
-  private seen: number;
+  votes = 0;
   private rest = "";
 
-  constructor(private readonly lags: () => LatencyHistogram | null) {
-    this.seen = answeredAtMs.length;
-  }
+  constructor(private readonly views: () => Views | null) {}
 
   take(bytes: Buffer): void {
     const text = this.rest + bytes.toString("latin1");
@@ -54,16 +71,14 @@ class Viewer {
     const at = text.lastIndexOf(marker, end);
     if (end < 0 || at < 0) return;
     const votes = Number.parseInt(text.slice(at + marker.length, at + marker.length + 10), 10);
-    const lags = this.lags();
-    const nowMs = performance.now();
-    // An event may be there before the voter has read the answer.
-    for (; this.seen < Math.min(votes, answeredAtMs.length); this.seen++)
-      lags?.record(Math.max(0, nowMs - answeredAtMs[this.seen]!));
+    this.views()?.seen(this.votes, votes);
+    this.votes = Math.max(this.votes, votes);
   }
 }
 
 class Audience implements AsyncDisposable {
-  lags: LatencyHistogram | null = null;
+  views: Views | null = null;
+  readonly viewers: Viewer[] = [];
   private readonly sockets: { end: () => void }[] = [];
   open = 0;
 
@@ -72,7 +87,8 @@ class Audience implements AsyncDisposable {
     const request = `GET /v1/contests/${contest}/results/stream HTTP/1.1\r\nhost: bench\r\n\r\n`;
     for (let viewer = 0; viewer < viewers; viewer += CONNECT_AT_ONCE) {
       const connecting = Array.from({ length: Math.min(CONNECT_AT_ONCE, viewers - viewer) }, () => {
-        const seeing = new Viewer(() => this.lags);
+        const seeing = new Viewer(() => this.views);
+        this.viewers.push(seeing);
         return Bun.connect({
           ...{ hostname, port: Number(port) },
           socket: {
@@ -104,38 +120,38 @@ for (const viewers of asked.numbers("viewers")) {
 print([reportOf(measured)], asked.json);
 
 async function measure(viewers: number): Promise<Figures> {
-  answeredAtMs.length = 0;
   const contest = await server.contest(PROBED_OPTION);
   const where = ["--host", "127.0.0.1", "--port", "0", "--database-url", server.databaseUrl];
-  await using results = await startPeer(["src/main.ts", "results", ...where], READY_TIMEOUT_MS);
+  const flags = [...where, "--log-format", "text"];
+  await using results = await startPeer(["src/main.ts", "results", ...flags], READY_TIMEOUT_MS);
   await using audience = new Audience();
   await audience.connect(results.url, contest.id, viewers);
-  const others = new LoadGenerator({
-    ...{ url: server.url, contest: contest.id, options: PROBED_OPTION - 1, connections: CONNECTIONS },
-    ...{ ratePerSecond: asked.number("rate"), evidence: "recorded" },
-  });
+  const answeredAtMs: number[] = [];
   const rounds: { p50: number; p99: number; micros: number; core: number }[] = [];
   for (let round = 0; round < asked.number("rounds"); round++) {
-    const lags = new LatencyHistogram();
-    audience.lags = lags;
+    const [stock, tokens] = [await stockOf(contest), await server.mint(contest, PROBES)];
     const before = { seconds: processorSeconds(results.pid), atMs: performance.now() };
-    await Promise.all([vote(others, contest), probe(contest)]);
+    const views = new Views(answeredAtMs);
+    audience.views = views;
+    const [probes] = await Promise.all([
+      probe(contest, tokens, () => views.answered(audience.viewers)),
+      vote(contest, stock),
+    ]);
     const seconds = (performance.now() - before.atMs) / 1000;
     const core = (processorSeconds(results.pid) - before.seconds) / seconds;
     await pause(LAST_MS);
-    audience.lags = null;
-    if (audience.open < viewers) throw new Error(`${viewers - audience.open} of ${viewers} viewers are gone`);
-    const expected = viewers * answeredAtMs.length;
-    console.error(
-      `${thousands(viewers)} viewers, round ${round + 1}: ${thousands(lags.count)} views of ${answeredAtMs.length} ballots so far`,
-    );
-    if (lags.count > expected) throw new Error("viewers saw ballots that nobody cast");
+    audience.views = null;
+    const { waits } = views;
+    if (audience.open !== viewers || waits.count !== viewers * probes)
+      throw new Error(
+        `${audience.open} of ${viewers} viewers saw ${waits.count} of ${viewers * probes} ballots`,
+      );
+    console.error(`${thousands(viewers)} viewers, round ${round + 1}: ${thousands(waits.count)} views`);
     rounds.push({
-      ...{ p50: lags.percentileMs(0.5), p99: lags.percentileMs(0.99) },
+      ...{ p50: waits.percentileMs(0.5), p99: waits.percentileMs(0.99) },
       ...{ core, micros: (core / viewers) * 1e6 },
     });
   }
-  others.close();
   const of = (name: "p50" | "p99" | "micros" | "core") => spreadOf(rounds.map((round) => round[name]));
   const megabytes = memoryBytes(results.pid) / 2 ** 20;
   return { viewers, p50: of("p50"), p99: of("p99"), micros: of("micros"), core: of("core"), megabytes };
@@ -143,35 +159,45 @@ async function measure(viewers: number): Promise<Figures> {
 
 type Contest = Awaited<ReturnType<DevServer["contest"]>>;
 
-async function vote(others: LoadGenerator, contest: Contest): Promise<void> {
-  const milliseconds = asked.number("seconds") * 1000;
+async function stockOf(contest: Contest): Promise<TokenStock> {
   const stock = new TokenStock();
   stock.add(await server.mint(contest, Math.ceil(asked.number("rate") * asked.number("seconds") * 1.1)));
-  const seen = new Measurement();
-  await others.run(stock, milliseconds, seen);
-  if (seen.durable === 0) throw new Error("nobody else's ballot was recorded");
+  return stock;
 }
 
-/** A voter at a time. */
-async function probe(contest: Contest): Promise<void> {
-  const tokens = await server.mint(
-    contest,
-    Math.ceil((asked.number("seconds") * 1000 * 4) / PROBE_PAUSE_MS_MAX),
-  );
+/** The others. Throws where they were not as many as was said. */
+async function vote(contest: Contest, stock: TokenStock): Promise<void> {
+  const others = new LoadGenerator({
+    ...{ url: server.url, contest: contest.id, options: PROBED_OPTION - 1, connections: CONNECTIONS },
+    ...{ ratePerSecond: asked.number("rate"), evidence: "recorded" },
+  });
+  const seen = new Measurement();
+  await others.run(stock, asked.number("seconds") * 1000, seen);
+  const { clockMs, durable } = seen;
+  others.close();
+  const perSecond = (durable * 1000) / clockMs;
+  if (perSecond < RATE_REACHED * asked.number("rate"))
+    throw new Error(`others cast ${perSecond.toFixed(0)} ballots a second only`);
+}
+
+/** A voter at a time. How many were answered. */
+async function probe(contest: Contest, tokens: readonly string[], onAnswer: () => void): Promise<number> {
   const endAtMs = performance.now() + asked.number("seconds") * 1000;
+  let probes = 0;
   for (const token of tokens) {
-    if (performance.now() > endAtMs) return;
+    if (performance.now() > endAtMs) break;
     const answer = await fetch(`${server.url}/v1/contests/${contest.id}/ballots`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify({ selections: [PROBED_OPTION] }),
     });
-    const nowMs = performance.now();
     if (answer.status !== 201) throw new Error(await answer.text());
-    answeredAtMs.push(nowMs);
+    onAnswer();
+    probes++;
     await answer.arrayBuffer();
     await pause(Math.random() * PROBE_PAUSE_MS_MAX);
   }
+  return probes;
 }
 
 function reportOf(all: readonly Figures[]): Report {

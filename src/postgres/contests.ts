@@ -88,8 +88,8 @@ export async function insertContest(
     {
       text: `
         INSERT INTO contests (contest_uuid, id, election_uuid, title, method, allow_blank, results_visible,
-                              opens_at, closes_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING contest_id`,
+                              opens_at, closes_at, has_voter_index)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, true) ON CONFLICT DO NOTHING RETURNING contest_id`,
     },
     [
       contest.uuid,

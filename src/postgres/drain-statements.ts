@@ -122,7 +122,7 @@ export async function appendDrained(
 const SELECTIONS: ElementType<Selections> = { oid: 17, bytesOf: selectionsBytes, write: writeSelections };
 
 /**
- * Everything takes its rows from `place`, the stream's row, locked: see RECORD_BATCH in record-batch.ts. Ballots are
+ * Everything takes its rows from `place`, the stream's row, locked: see PLACE in record-batch.ts. Ballots are
  * inserted without ON CONFLICT, whose speculative insertion costs a third: a voter's ballots are all in this partition,
  * and whoever holds its stream has looked which of them there are. Where that is wrong after all, nothing is written.
  */

@@ -8,8 +8,9 @@ export async function copyContest(session: Session, contest: Contest): Promise<b
   const rows = await session.query(
     {
       text: `
-        INSERT INTO contests (contest_id, contest_uuid, id, election_uuid, title, method, allow_blank, results_visible)
-        OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO contests (contest_id, contest_uuid, id, election_uuid, title, method, allow_blank, results_visible,
+                              has_voter_index)
+        OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, true)
         ON CONFLICT (contest_id) DO NOTHING RETURNING contest_id`,
     },
     [

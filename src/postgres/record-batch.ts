@@ -72,10 +72,9 @@ export async function recordAmongRepeats(
 
 const UNIQUE_VIOLATION = "23505";
 
-/** Why nothing was recorded plainly: one of the batch's voters has a ballot. */
+/** Why nothing was recorded plainly: one of the batch's voters has a ballot. Nothing else that is unique can be met there. */
 export function isRepeat(error: Error): boolean {
-  if (!(error instanceof pg.DatabaseError) || error.code !== UNIQUE_VIOLATION) return false;
-  return /^ballots_\d+$/.test(error.table ?? "");
+  return error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION;
 }
 
 /** Columns, in the order of both statements' parameters. */

@@ -62,14 +62,15 @@ export class PostgresStreamWriter implements StreamWriter {
     const overridden = gateFaults.length > 0 || this.settings.faults.length > 0;
     const amongRepeats = this.repeats.areExpected(performance.now());
     const expected = { expectedSettings: this.settings.text, overridden };
-    const recordBatch = amongRepeats ? recordAmongRepeats : recordPlainly;
+    const statement = amongRepeats ? recordAmongRepeats : recordPlainly;
     const result = await commitStatement(session, this.options.attemptTimeoutMs, () =>
-      recordBatch(session, head, batch, expected),
+      statement(session, head, batch, expected),
     );
     if (result.outcome === "unknown") return result;
     if (result.outcome === "not_committed") {
       if (amongRepeats || !isRepeat(result.error)) return this.resolveRefused(session, result.error);
       this.repeats.seen(performance.now());
+      // Among repeats now, so that it is not tried in vain again.
       return this.record(head, batch);
     }
     const { block, settings } = result.value;

@@ -101,5 +101,5 @@ test.each([
 test("--help shows an example and how to measure", async () => {
   const { stdout } = await plan("--help");
   expect(stdout).toMatch(/Examples:\n {2}urna plan --rps/);
-  expect(stdout).toContain("bun bench/buffered.ts --json > figures.json");
+  expect(stdout).toContain("bun bench/buffered.ts --figures figures.json");
 });

@@ -41,8 +41,9 @@ test("lists those that are no drafts, newest first, as GET contest shows them, a
   const rows = await session.query<{ id: string }>(
     {
       text: `
-        INSERT INTO contests (contest_uuid, id, election_uuid, title, method, allow_blank, results_visible, opens_at)
-        SELECT gen_random_uuid(), 'many-' || number, $1, 'Many', 'single-choice', false, 'live', now()
+        INSERT INTO contests (contest_uuid, id, election_uuid, title, method, allow_blank, results_visible, opens_at,
+                              has_voter_index)
+        SELECT gen_random_uuid(), 'many-' || number, $1, 'Many', 'single-choice', false, 'live', now(), true
         FROM generate_series(1, 101) AS number RETURNING id`,
     },
     [draft.electionUuid],

@@ -52,3 +52,27 @@ test("a contest of before has a ballot a voter at most after its index was made 
   });
   expect(keys).toEqual([{ alone: true }]);
 });
+
+test("a process of before makes no contest in a ledger of now: its partition would have no index", async () => {
+  await using session = await ledgerOf(3);
+  const election = "22222222-2222-4222-8222-222222222222";
+  await session.query(
+    {
+      text: "INSERT INTO elections (election_uuid, id, title, pepper_fingerprint) VALUES ($1, 'e', 'E', '\\x00')",
+    },
+    [election],
+  );
+  const contestOfBefore = (id: string) =>
+    session.query(
+      {
+        text: `
+          INSERT INTO contests (contest_uuid, id, election_uuid, title, method, allow_blank, results_visible)
+          VALUES (gen_random_uuid(), $2, $1, 'C', 'single-choice', false, 'live')`,
+      },
+      [election, id],
+    );
+  await contestOfBefore("then");
+  await migrate(session, 10_000);
+  const refused = await contestOfBefore("now").catch((error: { code: string; column: string }) => error);
+  expect(refused).toMatchObject({ code: "23502", column: "has_voter_index" });
+});

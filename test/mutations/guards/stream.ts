@@ -48,8 +48,8 @@ export const STREAM: Guard[] = [
     name: "repeat-is-known",
     without: "a batch that a repeat failed is recorded without it",
     file: "src/postgres/record-batch.ts",
-    text: "error.code !== UNIQUE_VIOLATION",
-    becomes: "true",
+    text: "error.code === UNIQUE_VIOLATION",
+    becomes: "false",
     noticedBy: [STREAM_WRITER, "the block that the statement writes"],
   },
   {
@@ -99,6 +99,14 @@ export const STREAM: Guard[] = [
     text: "CREATE UNIQUE INDEX ON",
     becomes: "CREATE INDEX ON",
     noticedBy: ["test/postgres/migrations.test.ts", "a contest of before has a ballot a voter at most"],
+  },
+  {
+    name: "has-voter-index",
+    without: "a process of before makes no contest in a ledger of now",
+    file: "src/postgres/migrations/0004-an-index-of-voters.sql",
+    text: "ALTER TABLE contests ALTER COLUMN has_voter_index DROP DEFAULT;\n",
+    becomes: "",
+    noticedBy: ["test/postgres/migrations.test.ts", "a process of before makes no contest"],
   },
   {
     name: "batch-id",
