@@ -28,6 +28,7 @@ const asked = Arguments.read(USAGE, {
   ...{ seconds: "8", connections: "512", partitions: "8", rounds: "3", figures: "" },
 });
 const DRAIN_POLL_MS = 50;
+const PROCESSES = ["gateway", "recorder", "brokers", "primary", "standby"] as const;
 const DRAINED = `drained, ${asked.number("partitions")} partitions`;
 const DRAINED_SINGLE = "drained, 1 partition";
 const NOTHING_ELSE = { micros: null, backlog: null, otherAnswers: 0 };
@@ -203,8 +204,6 @@ function figuresOf({ stages, bytes }: Round): Figures {
     ...{ redisBytes: MEASURED.redisBytes, callerBytes: MEASURED.callerBytes },
   };
 }
-
-const PROCESSES = ["gateway", "recorder", "brokers", "primary", "standby"] as const;
 
 function reportOf(all: readonly Round[]): Report {
   const names = all[0]!.stages.map(({ name }) => name);

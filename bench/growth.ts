@@ -7,7 +7,7 @@ import { type Spread, spreadOf, spreadWords } from "./in-turns.ts";
 import { ballotsOf, type Lane, openLane, rateOf, record } from "./lanes.ts";
 import { print, type Report } from "./report.ts";
 
-const USAGE = `bun bench/growth.ts [--millions 1,10,50,100] [--ballots 200000] [--rounds 10] [--batch 2000] [--lanes 2] [--compression on] [--json]
+const USAGE = `bun bench/growth.ts [--millions 1,10,50,100] [--ballots 200000] [--rounds 10] [--batch 2000] [--lanes 2] [--compression off] [--json]
 
   --millions     of ballots that the contest has when it is measured
   --ballots      in one sample
@@ -20,7 +20,7 @@ A hundred million take half an hour and 60 GB of disk.`;
 
 const asked = Arguments.read(USAGE, {
   ...{ millions: "1,10,50,100", ballots: "200000", rounds: "10" },
-  ...{ batch: "2000", lanes: "2", compression: "on" },
+  ...{ batch: "2000", lanes: "2", compression: "off" },
 });
 const MILLION = 1_000_000;
 const FILLED_AT_ONCE = 100_000;

@@ -4,8 +4,10 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { thousands } from "../src/cli/progress.ts";
+import { Administration } from "../src/client/administration.ts";
 import { LatencyHistogram } from "../src/client/latency-histogram.ts";
 import { LoadGenerator, Measurement } from "../src/client/load-generator.ts";
+import { Patience } from "../src/client/patience.ts";
 import { TokenStock } from "../src/client/token-stock.ts";
 import { Arguments } from "./arguments.ts";
 import { DevServer } from "./dev-server.ts";
@@ -124,6 +126,9 @@ async function measure(viewers: number): Promise<Figures> {
   const where = ["--host", "127.0.0.1", "--port", "0", "--database-url", server.databaseUrl];
   const flags = [...where, "--log-format", "text"];
   await using results = await startPeer(["src/main.ts", "results", ...flags], READY_TIMEOUT_MS);
+  // Until what is recorded has been counted once, there is nothing to show.
+  const reading = new Administration({ url: results.url, adminToken: null }, new Patience(READY_TIMEOUT_MS));
+  await reading.results(contest.id);
   await using audience = new Audience();
   await audience.connect(results.url, contest.id, viewers);
   const answeredAtMs: number[] = [];
