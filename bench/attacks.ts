@@ -9,14 +9,14 @@ import { type Compared, type Contender, inTurns, type Sample, spreadWords } from
 import { PreparedLoad, type PreparedRequest } from "./prepared-load.ts";
 import { print, type Report } from "./report.ts";
 
-const USAGE = `bun bench/attacks.ts [--shares 50,99] [--connections 256] [--seconds 3] [--rounds 5] [--json]
+const USAGE = `bun bench/attacks.ts [--shares 50,99] [--connections 256] [--seconds 3] [--rounds 3] [--json]
 
   --shares       so many of a hundred requests are no voter's first ballot
   --connections  each with one request under way
   --seconds      of one sample
   --rounds       samples of each`;
 
-const asked = Arguments.read(USAGE, { shares: "50,99", connections: "256", seconds: "3", rounds: "5" });
+const asked = Arguments.read(USAGE, { shares: "50,99", connections: "256", seconds: "3", rounds: "3" });
 const SECONDS = asked.number("seconds");
 /** More than any of them answers. */
 const PER_SECOND_MAX = 60_000;

@@ -14,13 +14,13 @@ import { memoryBytes, processorSeconds } from "./processor-time.ts";
 import { print, type Report } from "./report.ts";
 import { hasWrk, runWrk } from "./wrk.ts";
 
-const USAGE = `bun bench/casting.ts [--connections 64,256,1000] [--seconds 4] [--rounds 5] [--json]
+const USAGE = `bun bench/casting.ts [--connections 64,256,1000] [--seconds 4] [--rounds 3] [--json]
 
   --connections  each with one ballot under way
   --seconds      of one sample
   --rounds       samples of each`;
 
-const asked = Arguments.read(USAGE, { connections: "64,256,1000", seconds: "4", rounds: "5" });
+const asked = Arguments.read(USAGE, { connections: "64,256,1000", seconds: "4", rounds: "3" });
 const SECONDS = asked.number("seconds");
 const ROUNDS = asked.number("rounds");
 const PEER_READY_TIMEOUT_MS = 20_000;

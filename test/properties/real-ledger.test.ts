@@ -55,6 +55,8 @@ class Pair {
     private readonly contests: Contest[],
     /** PostgreSQL's numbers of the model's streams 1 and 2. */
     private readonly streamIds: number[],
+    /** Of PostgreSQL's last blocks, which the model has none of. */
+    private readonly hashes: Buffer[],
   ) {
     for (const _ of streamIds) this.model.openStream(0);
   }
@@ -63,13 +65,17 @@ class Pair {
     const contests = [await createContest(store), await createContest(store)];
     const heads = [await writers[0]!.openStream(), await writers[1]!.openStream()];
     const streamIds = heads.map(({ streamId }) => streamId);
-    return new Pair(contests, streamIds);
+    return new Pair(
+      contests,
+      streamIds,
+      heads.map(({ hash }) => hash),
+    );
   }
 
   async make(call: Call): Promise<void> {
     switch (call.call) {
       case "record": {
-        const head = this.model.head(call.stream + 1);
+        const head = { ...this.model.head(call.stream + 1), hash: this.hashes[call.stream]! };
         head.nextSeq = Math.max(1, head.nextSeq + call.seqAhead);
         head.epoch += call.epochAhead;
         const batch = batchOf(
@@ -97,8 +103,10 @@ class Pair {
   }
 
   private async record({ writer, head, batch }: NonNullable<typeof this.last>): Promise<void> {
-    const streamId = this.streamIds[head.streamId - 1]!;
+    const stream = head.streamId - 1;
+    const streamId = this.streamIds[stream]!;
     const real = await writers[writer]!.record({ ...head, streamId }, batch);
+    if (real.outcome === "recorded") this.hashes[stream] = real.head.hash;
     expect(this.shown(real)).toEqual(this.shown(this.model.record(head, batch, 0)));
   }
 
