@@ -117,7 +117,12 @@ async function expectCounts(deployment: Deployment): Promise<void> {
   const { options } = await deployment.get<{ options: { number: number; title: string }[] }>(
     `/v1/contests/${CONTEST}`,
   );
-  const { counts, ...results } = await deployment.get<Results>(`/v1/contests/${CONTEST}/results`);
+  // The admin said that it is final; the results process may have known of another state a second ago.
+  const { counts, ...results } = await eventually("the results process knows that it is final", async () => {
+    const now = await deployment.get<Results>(`/v1/contests/${CONTEST}/results`);
+    if (!now.final) throw new Error("it is not final there");
+    return now;
+  });
   const titles = new Map(options.map(({ number, title }) => [number, title]));
   expect(Object.fromEntries(counts.map(({ option, votes }) => [titles.get(option), votes]))).toEqual(
     expected.firstChoices,
