@@ -123,7 +123,13 @@ async function where(): Promise<Pick<Measured, "measuredOn" | "commit" | "machin
   const gigabytes = Math.round(totalmem() / 1024 ** 3);
   return {
     measuredOn: new Date().toISOString().slice(0, 10),
-    commit: await output("git", ["describe", "--always", "--dirty"]),
+    commit: await commit(),
     machine: `${cpus().length} × ${first!.model.trim()}, ${gigabytes} GB, ${process.platform}, Bun ${Bun.version}`,
   };
+}
+
+/** That of the code: this very run may have written documents. */
+async function commit(): Promise<string> {
+  const changed = await output("git", ["status", "--porcelain", "src", "bench", "package-lock.json"]);
+  return `${await output("git", ["rev-parse", "--short", "HEAD"])}${changed === "" ? "" : "-dirty"}`;
 }
