@@ -56,6 +56,11 @@ export class ContestDirectory implements AsyncDisposable {
     return entry.askedAtMs - entry.readAtMs > believedMs ? undefined : entry.contest;
   }
 
+  /** How many contests it knows something of. */
+  get size(): number {
+    return new Set(this.entries.values().map(({ contest }) => contest.uuid)).size;
+  }
+
   /** What was known last, however old: for what does not change, or must be said while the ledger does not answer. */
   lastKnown(id: string): Contest | undefined {
     return this.entries.get(id)?.contest;
@@ -76,6 +81,11 @@ export class ContestDirectory implements AsyncDisposable {
     return (await answer).get(id) ?? null;
   }
 
+  /** What others read, at that instant of the steady clock. It is refreshed once it has been asked for. */
+  learn(contests: readonly Contest[], readAtMs: number): void {
+    this.keep(contests, readAtMs, Number.NEGATIVE_INFINITY);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.timer);
   }
@@ -93,7 +103,10 @@ export class ContestDirectory implements AsyncDisposable {
 
   private async read(ids: string[]): Promise<Map<string, Contest>> {
     const readAtMs = this.options.clock.steadyMs();
-    const contests = await this.store.findContests(ids);
+    return this.keep(await this.store.findContests(ids), readAtMs, readAtMs);
+  }
+
+  private keep(contests: readonly Contest[], readAtMs: number, firstAskedAtMs: number): Map<string, Contest> {
     const byId = new Map(
       contests.flatMap(
         (contest) =>
@@ -107,7 +120,7 @@ export class ContestDirectory implements AsyncDisposable {
       const known = this.entries.get(id);
       // A look-up and a refresh may be under way at once: what was asked for later stays, whichever is answered last.
       if (known !== undefined && known.readAtMs > readAtMs) continue;
-      const askedAtMs = known?.askedAtMs ?? readAtMs;
+      const askedAtMs = known?.askedAtMs ?? firstAskedAtMs;
       this.entries.delete(id);
       this.entries.set(id, { contest, readAtMs, askedAtMs });
     }

@@ -5,6 +5,7 @@
  * at once, until a single one that is let through is answered. Both connections are made, and made again, by
  * themselves, for as long as it takes.
  */
+import { once } from "node:events";
 import { ReplyError } from "ioredis";
 import type { Clock } from "../runtime/clock.ts";
 import type { RedisAddress } from "../runtime/redis-address.ts";
@@ -41,6 +42,8 @@ export class RedisConnection implements Disposable {
   private isProbing = false;
   private underWay = 0;
   private failureCount = 0;
+  /** Whoever waits for the connection waits for the same. */
+  private settling: Promise<void> | null = null;
   private lastError: Error | null = null;
   /** Why the last attempt to connect failed, since when there is no connection. */
   private connectionError: Error | null = null;
@@ -67,14 +70,10 @@ export class RedisConnection implements Disposable {
 
   /** Resolves when Redis is of use, or when it is known not to be. */
   async settled(): Promise<void> {
-    const end = new AbortController();
-    const said = ["ready", "error"].map(
-      (event) => new Promise((resolve) => this.client.once(event, resolve)),
-    );
-    if (this.client.status !== "ready") {
-      await Promise.race([...said, this.options.clock.pause(CONNECT_TIMEOUT_MS, end.signal)]);
-    }
-    end.abort();
+    if (this.client.status === "ready") return;
+    this.settling ??= this.untilSettled();
+    await this.settling;
+    this.settling = null;
   }
 
   /**
@@ -122,6 +121,14 @@ export class RedisConnection implements Disposable {
 
   [Symbol.dispose](): void {
     for (const each of [this.client, this.subscriber]) each?.disconnect();
+  }
+
+  private async untilSettled(): Promise<void> {
+    const end = new AbortController();
+    // Which an error ends too.
+    const ready = once(this.client, "ready", { signal: end.signal }).catch(() => undefined);
+    await Promise.race([ready, this.options.clock.pause(CONNECT_TIMEOUT_MS, end.signal)]);
+    end.abort();
   }
 
   private openSubscriber(): RedisClient {

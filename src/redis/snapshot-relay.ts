@@ -4,6 +4,7 @@ import type { SnapshotRelay } from "../results/shared-tally.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { RedisConnection } from "./connection.ts";
 import { keyOf } from "./keys.ts";
+import { RedisSharedText } from "./shared-text.ts";
 
 /**
  * Takes or keeps the lease. What stands under its key and is no lease, another type, or without an end in sight, would
@@ -22,15 +23,19 @@ const RESIGN = `if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call
 
 /** While another process leads, which tells ten a second. */
 const UNHEARD_MS_MAX = 3_000;
+/** Older snapshots are of no use to anybody. */
+const LATEST_LIFETIME_MS = 5_000;
 
 /**
- * Nothing is kept: whoever was away when something was told never hears it. Messages go to everybody who has the
- * channel, also across a cluster's nodes. Failures of Redis are the connection's to tell.
+ * Whoever was away when something was told never hears it; whoever comes hears at once what was told last, whether or not
+ * anybody leads at that moment. Messages go to everybody who has the channel, also across a cluster's nodes. Failures of
+ * Redis are the connection's to tell.
  */
 export class RedisSnapshotRelay implements SnapshotRelay {
   private readonly process = randomUUID();
   private readonly channel: string;
   private readonly lease: string;
+  private readonly latest: RedisSharedText;
   /** By the steady clock; or when the subscription was last made again. */
   private heardAtMs: number;
 
@@ -42,6 +47,8 @@ export class RedisSnapshotRelay implements SnapshotRelay {
     this.heardAtMs = clock.steadyMs();
     this.channel = keyOf(owner, "tally");
     this.lease = keyOf(owner, "tally-leader");
+    const key = { owner, name: "tally-latest", lifetimeMs: LATEST_LIFETIME_MS };
+    this.latest = new RedisSharedText(connection, key);
   }
 
   onMessage(hear: (text: string) => void): void {
@@ -49,10 +56,12 @@ export class RedisSnapshotRelay implements SnapshotRelay {
       this.heardAtMs = this.clock.steadyMs();
       hear(text);
     });
+    void this.latest.read().then((text) => text !== null && hear(text));
   }
 
   tell(text: string): void {
     this.connection.run((client) => client.publish(this.channel, text)).catch(() => undefined);
+    this.latest.write(text);
   }
 
   async lead(leaseMs: number): Promise<boolean> {

@@ -1,14 +1,17 @@
 /** The buffered path: what each role opens of Kafka, and of the ledgers that drain it. */
+import type { TokenKey } from "../admission/secrets.ts";
 import { AppendLane } from "../buffering/append-lane.ts";
 import { LogGate } from "../buffering/log-gate.ts";
 import { Accepting } from "../casting/accepting.ts";
 import { BufferedContests } from "../contests/buffered-contests.ts";
+import { ContestsAhead } from "../contests/contests-ahead.ts";
 import type { KafkaAddress } from "../kafka/address.ts";
 import { PostgresBallotLedger } from "../postgres/ballot-ledger.ts";
 import { readClock } from "../postgres/node-limits.ts";
 import { cutAfter } from "../postgres/session.ts";
 import { ClockWatch } from "../recording/clock-watch.ts";
 import { describeFaults } from "../recording/durability.ts";
+import { RedisSharedText } from "../redis/shared-text.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
 import { atMostEvery, type Log } from "../runtime/log.ts";
 import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
@@ -18,12 +21,14 @@ import type { Reason } from "./health.ts";
 import { type KafkaAccess, openKafka } from "./kafka.ts";
 import {
   BUFFERED_DRAIN_MS_MIN,
+  BUFFERED_LIFETIME_MS,
   BUFFERED_PROMISE_MS,
   CLOCKS_DIFFER_MS_MAX,
   type LedgerAccess,
   TRANSACTION_TIMEOUT_MS,
 } from "./ledger.ts";
 import { openRecorder } from "./recorder.ts";
+import type { RedisAccess } from "./redis.ts";
 
 const LOG_GATE_POLL_MS = 1_000;
 const LOG_GATE_AGE_MS_MAX = 5_000;
@@ -34,8 +39,18 @@ const COPIES_POLL_MS = 1_000;
 const COPIES_LOG_MS = 10_000;
 const CLOCK_POLL_MS = 2_000;
 const BARRIER_AGAIN_MS = 10_000;
+const AHEAD_POLL_MS = 1_000;
+/** No request waits for it. */
+const SHARED_TEXT_TIMEOUT_MS = 500;
 
-export type AcceptingOptions = { batchBallotsMax: number; log: Log; metrics: Metrics };
+export type AcceptingOptions = {
+  batchBallotsMax: number;
+  tokenKeys: readonly TokenKey[];
+  /** Null where gateways share nothing. */
+  redis: RedisAccess | null;
+  log: Log;
+  metrics: Metrics;
+};
 
 /** A gateway's: appends ballots, and is shut while they could be lost. */
 export function openAccepting(kafka: KafkaAccess, ledger: LedgerAccess, options: AcceptingOptions) {
@@ -79,7 +94,34 @@ export function openAccepting(kafka: KafkaAccess, ledger: LedgerAccess, options:
     [...gate.faults, clockWatch.check]
       .filter(({ ok }) => !ok)
       .map(({ check, found, mend }) => ({ check, found, mend }));
-  return { accepting, unready };
+  const ahead = openContestsAhead(ledger, () => clockWatch.check.ok, options);
+  const services: Service[] = [{ name: "contests ahead", run: (signal) => ahead.run(signal) }];
+  return { accepting, services, unready };
+}
+
+function openContestsAhead(
+  { store, directory }: LedgerAccess,
+  isClockRight: () => boolean,
+  { redis, tokenKeys, log }: AcceptingOptions,
+): ContestsAhead {
+  const key = { name: "contests", lifetimeMs: BUFFERED_LIFETIME_MS };
+  const shared =
+    redis === null
+      ? null
+      : new RedisSharedText(redis.connect(SHARED_TEXT_TIMEOUT_MS), { ...key, owner: redis.owner });
+  return new ContestsAhead(
+    { store, directory, shared, tokenKeys, isClockRight },
+    {
+      pollMs: AHEAD_POLL_MS,
+      believedMs: BUFFERED_LIFETIME_MS,
+      // Either may be off the ledger's, to one side and to the other.
+      clocksDifferMsMax: 2 * CLOCKS_DIFFER_MS_MAX,
+      clock,
+      onError: atMostEvery(COPIES_LOG_MS, (unwritten, err: Error) =>
+        log.warn({ err, unwritten }, "contests could not be read ahead of their voters"),
+      ),
+    },
+  );
 }
 
 /** Of all clocks the home ledger's is the one that everybody asks. */
@@ -144,9 +186,10 @@ export function openBufferedPath(
   const { kafka: address, log, metrics } = options;
   if (address === null) return null;
   const kafka = openKafka(opened, address);
-  const { accepting, unready: unaccepting } = openAccepting(kafka, ledger, options);
+  const gateway = openAccepting(kafka, ledger, options);
   const { contests, services } = openBufferedContests(kafka, ledger, ledgers, options);
   const recorder = openRecorder(opened, ledger, ledgers, kafka, { log, metrics });
-  const unready = () => [...unaccepting(), ...recorder.unready()];
-  return { accepting, contests, parts: [recorder, { routes: [], services }], unready };
+  const unready = () => [...gateway.unready(), ...recorder.unready()];
+  const others = { routes: [], services: [...gateway.services, ...services] };
+  return { accepting: gateway.accepting, contests, parts: [recorder, others], unready };
 }

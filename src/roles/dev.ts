@@ -60,7 +60,8 @@ export async function runDev(config: DevConfig): Promise<void> {
   const adminToken = config.adminToken ?? keptAdminToken(data);
   const setUp = await setUpFurtherLedgers(ledger, config.ledgers, log);
   const ledgers = await openLedgers(opened, ledger, config.ledgers, { roleName: "dev", overrideGate, log });
-  const buffered = openBufferedPath(opened, ledger, ledgers, { ...config, kafka, log, metrics });
+  const buffering = { ...config, ...secrets, kafka, redis, log, metrics };
+  const buffered = openBufferedPath(opened, ledger, ledgers, buffering);
   const limits = { lanes, batchBallotsMax, ballotsPerSecondMax, deadlineMs };
   const casting = { ...secrets, ...limits, accepting: buffered?.accepting ?? null };
   const gateway = openGateway(opened, ledger, { ...casting, ledgers, log, metrics });

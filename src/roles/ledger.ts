@@ -11,7 +11,7 @@ import { type DurabilityCheck, describeFaults } from "../recording/durability.ts
 import { GateMonitor } from "../recording/gate-monitor.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { atMostEvery, type Log } from "../runtime/log.ts";
-import type { Metrics } from "../runtime/metrics.ts";
+import { gaugeOf, type Metrics } from "../runtime/metrics.ts";
 import { ABANDONED_COMMITS_MAX, POOL_SESSIONS_MAX } from "./connections.ts";
 import { GateMetrics } from "./gate-metrics.ts";
 import type { Reason } from "./health.ts";
@@ -84,6 +84,7 @@ export async function openLedger(opened: AsyncDisposableStack, options: LedgerOp
       ),
     }),
   );
+  gaugeOf(metrics, "urna_contests_known", "Contests that this process knows", () => directory.size);
   return { ...cluster, databaseUrl, gates, store, directory };
 }
 

@@ -54,18 +54,18 @@ export function runGateway(config: GatewayConfig): Promise<void> {
   const { secretsFile, lanes, batchBallotsMax, ballotsPerSecondMax, deadlineMs } = config;
   const tokenKeys = loadTokenKeys(secretsFile);
   const kafka = config.kafka === undefined ? null : kafkaAddress(config.kafka);
-  return runRole("gateway", config, async ({ opened, ledger, log, metrics, openAllLedgers }) => {
+  return runRole("gateway", config, async ({ opened, ledger, log, metrics, openAllLedgers, share }) => {
     await refusePendingMigrations(config.databaseUrl);
     const ledgers = await openAllLedgers();
-    const buffered =
-      kafka === null
-        ? null
-        : openAccepting(openKafka(opened, kafka), ledger, { batchBallotsMax, log, metrics });
+    const redis = await share();
+    const appending = { batchBallotsMax, tokenKeys, redis, log, metrics };
+    const buffered = kafka === null ? null : openAccepting(openKafka(opened, kafka), ledger, appending);
     const limits = { lanes, batchBallotsMax, ballotsPerSecondMax, deadlineMs };
     const accepting = buffered?.accepting ?? null;
     const gateway = openGateway(opened, ledger, { tokenKeys, ...limits, accepting, ledgers, log, metrics });
     // Ballots of buffered elections are taken while the ledger fails over: it must get traffic meanwhile.
-    return { parts: [gateway], unready: buffered?.unready ?? (() => gateReasons(ledger)) };
+    const others = { routes: [], services: buffered?.services ?? [] };
+    return { parts: [gateway, others], unready: buffered?.unready ?? (() => gateReasons(ledger)) };
   });
 }
 

@@ -24,7 +24,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   ],
   postgres: ["auditing", "buffering", "contests", "election", "ledger", "recording", "results", "runtime"],
   kafka: ["buffering", "recording", "runtime"],
-  redis: ["http", "results", "runtime"],
+  redis: ["contests", "http", "results", "runtime"],
   contract: ["contests", "http", "runtime"],
   casting: ["admission", "buffering", "contests", "election", "http", "ledger", "recording", "runtime"],
   contests: ["admission", "buffering", "election", "http", "runtime"],

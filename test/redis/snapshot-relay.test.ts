@@ -54,6 +54,20 @@ test("what is told is heard by everybody in the deployment, and in no other one"
   expect(await eve.relay.lead(60_000)).toBe(true);
 });
 
+test("whoever comes hears at once what was told last, also while nobody leads", async () => {
+  const owner = randomUUID();
+  const ana = await join(owner);
+  for (const text of ["one", "two"]) ana.relay.tell(text);
+  await eventually(
+    "it is kept",
+    async () => (await ask(server, "GET", `urna:${owner}:tally-latest`)) === "two",
+  );
+  const ben = await join(owner);
+  await eventually("ben has heard it", () => ben.heard.length > 0);
+  expect(ben.heard).toEqual(["two"]);
+  expect((await join(randomUUID())).heard).toEqual([]);
+});
+
 test.each([
   ["of another type", ["RPUSH", "one"]],
   ["without an end", ["SET", "somebody"]],

@@ -5,6 +5,7 @@ const SHARED = "test/results/shared-tally.test.ts";
 const CONNECTION = "test/redis/connection.test.ts";
 const CALLS = "test/redis/shared-calls.test.ts";
 const RELAY = "test/redis/snapshot-relay.test.ts";
+const AHEAD = "test/contests/contests-ahead.test.ts";
 
 export const SHARING: readonly Guard[] = [
   {
@@ -198,5 +199,77 @@ export const SHARING: readonly Guard[] = [
     text: 'addressIn(forwarded.slice(forwarded.lastIndexOf(",") + 1).trim())',
     becomes: 'addressIn(forwarded.split(",")[0]!.trim())',
     noticedBy: ["test/http/caller.test.ts", "198.51.100.1"],
+  },
+  {
+    name: "latest-is-heard",
+    without: "whoever comes hears what was told last",
+    file: "src/redis/snapshot-relay.ts",
+    text: "void this.latest.read().then((text) => text !== null && hear(text));",
+    becomes: "",
+    noticedBy: [RELAY, "whoever comes hears at once what was told last"],
+  },
+  {
+    name: "known-ahead",
+    without: "gateways know contests of buffered elections before anybody asks for them",
+    file: "src/contests/contests-ahead.ts",
+    text: "directory.learn(newest, steadyMs);",
+    becomes: "",
+    noticedBy: [AHEAD, "a contest that nobody asked for is known while the ledger does not answer"],
+  },
+  {
+    name: "sealed-is-not-known-ahead",
+    without: "a contest that was sealed is asked of the ledger, durably",
+    file: "src/contests/contests-ahead.ts",
+    text: ".filter(({ sealedAtMs }) => sealedAtMs === null)",
+    becomes: "",
+    noticedBy: [AHEAD, "a contest that takes no ballot any more is not known ahead"],
+  },
+  {
+    name: "shared-is-signed",
+    without: "what a gateway shares is signed, and nothing else is believed",
+    file: "src/admission/signed-text.ts",
+    text: "return keys.some(isBy) ? text : null;",
+    becomes: "return text;",
+    noticedBy: [AHEAD, "what no gateway of the deployment signed is not believed"],
+  },
+  {
+    name: "shared-age-counts",
+    without: "what is shared has the age that it had where it was read",
+    file: "src/contests/contests-ahead.ts",
+    text: "directory.learn(found.contests, clock.steadyMs() - apparentAgeMs - clocksDifferMsMax);",
+    becomes: "directory.learn(found.contests, clock.steadyMs());",
+    noticedBy: [AHEAD, "what is shared is believed no longer than the ledger's own answer"],
+  },
+  {
+    name: "shared-age-allows-for-clocks",
+    without: "what is shared may be older than it looks, by what clocks differ by",
+    file: "src/contests/contests-ahead.ts",
+    text: "directory.learn(found.contests, clock.steadyMs() - apparentAgeMs - clocksDifferMsMax);",
+    becomes: "directory.learn(found.contests, clock.steadyMs() - apparentAgeMs);",
+    noticedBy: [AHEAD, "what is shared is believed no longer than the ledger's own answer"],
+  },
+  {
+    name: "shared-is-of-no-other-time",
+    without: "what is shared as of the future, or too long ago, is nothing",
+    file: "src/contests/contests-ahead.ts",
+    text: "if (apparentAgeMs < -clocksDifferMsMax || apparentAgeMs > believedMs) return false;",
+    becomes: "",
+    noticedBy: [AHEAD, "what is as of the future, or too old to be believed"],
+  },
+  {
+    name: "wrong-clock-shares-nothing",
+    without: "a gateway whose clock is wrong shares nothing",
+    file: "src/contests/contests-ahead.ts",
+    text: "if (shared === null || !isClockRight()) return;",
+    becomes: "if (shared === null) return;",
+    noticedBy: [AHEAD, "a gateway whose clock is wrong shares nothing"],
+  },
+  {
+    name: "wrong-clock-believes-nothing",
+    without: "a gateway whose clock is wrong believes nothing that is shared",
+    file: "src/contests/contests-ahead.ts",
+    text: "if (found === null || !isClockRight()) return false;",
+    becomes: "if (found === null) return false;",
+    noticedBy: [AHEAD, "a gateway whose clock is wrong shares nothing"],
   },
 ];
