@@ -38,13 +38,13 @@ type FoundBallots = { ballots: Buffer | null; blocks: Buffer | null };
 /**
  * Two values and not a row a ballot, and a batch's block once: where nearly all ballots are repeats, reading rows takes
  * more than recording did. Without a name it is planned with its values: a kept plan locks the partitions of all
- * contests to read one.
+ * contests to read one. The keys come from a query of their own, or the planner looks at each: 0.4 ms of 2,000.
  */
 const SELECT_BALLOTS = {
   text: `
     WITH found AS MATERIALIZED (
       SELECT voter_key, nonce, block_id, index, selections
-      FROM ballots WHERE contest_id = $1::int4 AND voter_key = ANY($2::uuid[])
+      FROM ballots WHERE contest_id = $1::int4 AND voter_key = ANY((SELECT $2::uuid[])::uuid[])
     )
     SELECT (
       SELECT string_agg(uuid_send(voter_key) || uuid_send(nonce) || int8send(block_id) || int2send(index)

@@ -13,6 +13,12 @@ export type ElementType<T> = {
   write: (array: Buffer, value: T, at: number) => void;
 };
 
+export const INT2: ElementType<number> = {
+  oid: 21,
+  bytesOf: () => 2,
+  write: (array, value, at) => array.writeInt16BE(value, at),
+};
+
 export const INT4: ElementType<number> = {
   oid: 23,
   bytesOf: () => 4,

@@ -4,9 +4,9 @@ import { type Selections, selectionsBytes, writeSelections } from "../election/s
 import { countBallot, type Tally, tallyToJson } from "../election/tally.ts";
 import { blockHash } from "../ledger/block.ts";
 import { LEAF_BYTES } from "../ledger/leaf.ts";
-import { allPlaces } from "../ledger/places.ts";
+import { countPlaces, hasPlace } from "../ledger/places.ts";
 import type { Ballot, Batch, StreamHead } from "../recording/ledger.ts";
-import { binaryArray, type ElementType, INT4, UUID_OF_BASE64URL, UUID_OF_HEX } from "./binary-array.ts";
+import { binaryArray, type ElementType, INT2, INT4, UUID_OF_BASE64URL, UUID_OF_HEX } from "./binary-array.ts";
 import { DURABILITY_SETTINGS } from "./durability.ts";
 import type { Session } from "./session.ts";
 
@@ -26,19 +26,21 @@ export type RecordBatchOptions = {
 };
 
 /**
- * Records the batch at its place if the stream is there and none of its voters has a ballot. Otherwise nothing is
- * written; where it is for a voter's ballot this throws, see {@link isRepeat}.
+ * Records those of the batch's ballots that `places` names, at the stream's place, if the stream is there and none of their
+ * voters has a ballot. Otherwise nothing is written; where it is for a voter's ballot this throws, see {@link isRepeat}.
  *
- * All of the batch is new, or nothing is: so the block is known beforehand, and the database need not make it.
+ * All of them are new, or nothing is: so the block is known beforehand, and the database need not make it.
  */
 export async function recordPlainly(
   session: Session,
   head: StreamHead,
-  batch: Batch,
-  { expectedSettings, overridden }: RecordBatchOptions,
+  { batchId, recordedAtMs, ballots: offered }: Batch,
+  { places, expectedSettings, overridden }: RecordBatchOptions & { places: Buffer },
 ): Promise<RecordBatchResult> {
-  const { batchId, recordedAtMs, ballots } = batch;
-  const [places, leaves, tally] = [allPlaces(ballots.length), leavesOf(ballots), tallyOf(ballots)];
+  const isWhole = countPlaces(places) === offered.length;
+  const indexes = isWhole ? null : [...offered.keys()].filter((index) => hasPlace(places, index));
+  const ballots = indexes?.map((index) => offered[index]!) ?? offered;
+  const [leaves, tally] = [leavesOf(ballots), tallyOf(ballots)];
   const hash = blockHash({
     ...{ streamId: head.streamId, seq: head.nextSeq, prevHash: head.hash, source: null },
     ...{ batchId, recordedAtMs, overridden, tally, places, leaves },
@@ -47,12 +49,13 @@ export async function recordPlainly(
     ...[head.streamId, head.epoch, head.nextSeq, expectedSettings, head.hash],
     ...[batchId, recordedAtMs, overridden, ...ballotArrays(ballots), leaves],
     ...[JSON.stringify(tallyToJson(tally)), places, hash],
+    indexes && binaryArray(INT2, indexes, (index) => index),
   ]);
   const { isRecorded, settings } = row!;
   return { block: isRecorded ? { hash, places } : null, settings };
 }
 
-/** The same where some of its voters may have ballots: those are left out, and the database makes the block of the others. */
+/** The whole batch, where some of its voters may have ballots: those are left out, and the database makes the block of the others. */
 export async function recordAmongRepeats(
   session: Session,
   head: StreamHead,
@@ -141,9 +144,9 @@ const RECORD_PLAINLY = {
   name: "record-plainly",
   text: `${PLACE}, inserted AS (${INTO_BALLOTS}
       FROM place, (
-        SELECT contest_id, voter_key, nonce, selections, number - 1 AS index
-        FROM unnest($9::int4[], $10::uuid[], $11::uuid[], $12::bytea[])
-             WITH ORDINALITY AS ballot (contest_id, voter_key, nonce, selections, number)
+        SELECT contest_id, voter_key, nonce, selections, coalesce(index, number - 1) AS index
+        FROM unnest($9::int4[], $10::uuid[], $11::uuid[], $12::bytea[], $17::int2[])
+             WITH ORDINALITY AS ballot (contest_id, voter_key, nonce, selections, index, number)
       ) AS ballot
       ${IN_KEY_ORDER}
     ), block AS (

@@ -1,8 +1,9 @@
 /** A lane's connection to PostgreSQL: attempts to record a block, and finds out what became of an earlier attempt. */
 import { GENESIS_HASH } from "../ledger/block.ts";
-import { hasPlace } from "../ledger/places.ts";
+import { allPlaces, hasPlace, placesOf } from "../ledger/places.ts";
 import { type DurabilityCheck, notDurable, settingFaults } from "../recording/durability.ts";
 import {
+  type Ballot,
   type Batch,
   ballotKey,
   type RecordedBallot,
@@ -14,7 +15,13 @@ import { insertStream, selectBallots, selectPlace, writeWal } from "./ballots.ts
 import { commitDurably, commitOrThrow, commitStatement } from "./durable-commit.ts";
 import { sealedContestOf } from "./partitions.ts";
 import { UnavailableError } from "./passing.ts";
-import { isRepeat, recordAmongRepeats, recordPlainly } from "./record-batch.ts";
+import {
+  isRepeat,
+  type RecordBatchOptions,
+  type RecordBatchResult,
+  recordAmongRepeats,
+  recordPlainly,
+} from "./record-batch.ts";
 import { RepeatWatch } from "./repeat-watch.ts";
 import { cutAfter, Session, type SessionOptions } from "./session.ts";
 
@@ -27,6 +34,13 @@ export type StreamWriterOptions = SessionOptions & {
 };
 
 type Block = { hash: Buffer; places: Buffer; overridden: boolean };
+
+/** What voters have in the ledger, by {@link ballotKey}. */
+type Rows = ReadonlyMap<string, RecordedBallot>;
+
+const NONE: Rows = new Map();
+
+type Attempt = { head: StreamHead; batch: Batch; options: RecordBatchOptions };
 
 export class PostgresStreamWriter implements StreamWriter {
   private session: Session | undefined;
@@ -58,23 +72,51 @@ export class PostgresStreamWriter implements StreamWriter {
   async record(head: StreamHead, batch: Batch): Promise<RecordOutcome> {
     const gateFaults = this.options.gateFaults?.() ?? [];
     if (gateFaults.length > 0 && !this.options.overrideGate) return refused(notDurable(gateFaults));
-    const session = this.session!;
     const overridden = gateFaults.length > 0 || this.settings.faults.length > 0;
-    const amongRepeats = this.repeats.areExpected(performance.now());
-    const expected = { expectedSettings: this.settings.text, overridden };
-    const statement = amongRepeats ? recordAmongRepeats : recordPlainly;
-    const result = await commitStatement(session, this.options.attemptTimeoutMs, () =>
-      statement(session, head, batch, expected),
+    const attempt = { head, batch, options: { expectedSettings: this.settings.text, overridden } };
+    if (!this.repeats.areExpected(performance.now())) {
+      const outcome = await this.recordOthers(attempt, NONE);
+      if (outcome !== "met_a_repeat") return outcome;
+      this.repeats.seen(performance.now());
+    }
+    let earlier: Rows;
+    try {
+      earlier = await this.earlierRows(batch.ballots);
+    } catch (error) {
+      return refused(error as Error);
+    }
+    const outcome = await this.recordOthers(attempt, earlier);
+    if (outcome !== "met_a_repeat") return outcome;
+    // Another writer recorded one meanwhile, or is about to: this statement waits for it, and goes on.
+    const statement = (session: Session) => recordAmongRepeats(session, head, batch, attempt.options);
+    return (await this.commit(attempt, NONE, statement)) as RecordOutcome;
+  }
+
+  /** Plainly: all but those who are known to have a ballot. */
+  private recordOthers(attempt: Attempt, earlier: Rows): Promise<RecordOutcome | "met_a_repeat"> {
+    const { head, batch, options } = attempt;
+    const places = placesOfOthers(batch.ballots, earlier);
+    return this.commit(attempt, earlier, (session) =>
+      recordPlainly(session, head, batch, { ...options, places }),
     );
+  }
+
+  private async commit(
+    attempt: Attempt,
+    earlier: Rows,
+    statement: (session: Session) => Promise<RecordBatchResult>,
+  ): Promise<RecordOutcome | "met_a_repeat"> {
+    const { head, batch, options } = attempt;
+    const session = this.session!;
+    const result = await commitStatement(session, this.options.attemptTimeoutMs, () => statement(session));
     if (result.outcome === "unknown") return result;
     if (result.outcome === "not_committed") {
-      if (amongRepeats || !isRepeat(result.error)) return this.resolveRefused(session, result.error);
-      this.repeats.seen(performance.now());
-      // Among repeats now, so that it is not tried in vain again.
-      return this.record(head, batch);
+      return isRepeat(result.error) ? "met_a_repeat" : this.resolveRefused(session, result.error);
     }
     const { block, settings } = result.value;
-    if (block !== null) return this.recorded(session, head, batch, { ...block, overridden });
+    if (block !== null) {
+      return this.recorded(head, batch, earlier, { ...block, overridden: options.overridden });
+    }
     if (settings === this.settings.text) return this.resolveMoved(head, batch);
     const faults = settingFaults(JSON.parse(settings));
     if (faults.length > 0 && !this.options.overrideGate) return refused(notDurable(faults));
@@ -89,29 +131,37 @@ export class PostgresStreamWriter implements StreamWriter {
   }
 
   /**
-   * The batch is committed here and on a standby. Ballots that it did not insert had rows, whose commits are before
-   * this one in the log: they are on the standby too, are never changed, and may be read without waiting again.
+   * The block is committed here and on a standby. Ballots that are not in it had rows, whose commits are before this one
+   * in the log: they are on the standby too, are never changed, and may be told as they were read, before it or after.
    */
   private async recorded(
-    session: Session,
     head: StreamHead,
     batch: Batch,
+    earlier: Rows,
     block: Block,
   ): Promise<RecordOutcome> {
-    const others = batch.ballots.filter((_, index) => !hasPlace(block.places, index));
+    const others = batch.ballots.filter(
+      (ballot, index) => !hasPlace(block.places, index) && !earlier.has(ballotKey(ballot)),
+    );
     try {
-      const reading = others.length === 0 ? Promise.resolve([]) : selectBallots(session, others);
-      const earlier = rowsByKey(await cutAfter(session, this.options.attemptTimeoutMs, reading));
-      const ballots = batch.ballots.map((ballot, index) =>
-        hasPlace(block.places, index)
-          ? newBallot(head, batch, block, index)
-          : earlier.get(ballotKey(ballot))!,
-      );
+      const later = await this.earlierRows(others);
+      const ballots = batch.ballots.map((ballot, index) => {
+        if (hasPlace(block.places, index)) return newBallot(head, batch, block, index);
+        const key = ballotKey(ballot);
+        return (earlier.get(key) ?? later.get(key))!;
+      });
       const next = { ...head, nextSeq: head.nextSeq + 1, hash: block.hash };
       return { outcome: "recorded", ballots, head: next };
     } catch (error) {
       return { outcome: "unknown", error: error as Error };
     }
+  }
+
+  private async earlierRows(ballots: readonly Ballot[]): Promise<Rows> {
+    if (ballots.length === 0) return NONE;
+    const { attemptTimeoutMs } = this.options;
+    const session = this.session!;
+    return rowsByKey(await cutAfter(session, attemptTimeoutMs, selectBallots(session, ballots)));
   }
 
   /** Nothing was written. A seal that no standby has may be lost, and voters are told of it: so this waits too. */
@@ -148,7 +198,14 @@ function refused(error: Error): RecordOutcome {
   return { outcome: "not_recorded", error };
 }
 
-function rowsByKey(rows: readonly RecordedBallot[]): Map<string, RecordedBallot> {
+/** Of all but those who have a row. */
+function placesOfOthers(ballots: readonly Ballot[], earlier: Rows): Buffer {
+  if (earlier.size === 0) return allPlaces(ballots.length);
+  const indexes = [...ballots.keys()].filter((index) => !earlier.has(ballotKey(ballots[index]!)));
+  return placesOf(indexes, ballots.length);
+}
+
+function rowsByKey(rows: readonly RecordedBallot[]): Rows {
   return new Map(rows.map((row) => [ballotKey(row), row]));
 }
 

@@ -2,12 +2,18 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Contest } from "../../src/election/contest.ts";
 import { countBallot, type Tally } from "../../src/election/tally.ts";
 import { blockHash } from "../../src/ledger/block.ts";
-import { placesOf } from "../../src/ledger/places.ts";
+import { allPlaces, placesOf } from "../../src/ledger/places.ts";
 import type { PostgresContestStore } from "../../src/postgres/contest-store.ts";
-import { isRepeat, recordAmongRepeats, recordPlainly } from "../../src/postgres/record-batch.ts";
+import {
+  isRepeat,
+  type RecordBatchOptions,
+  recordAmongRepeats,
+  recordPlainly,
+} from "../../src/postgres/record-batch.ts";
 import { Session } from "../../src/postgres/session.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
-import type { Ballot, RecordOutcome } from "../../src/recording/ledger.ts";
+import type { Ballot, Batch, RecordOutcome, StreamHead } from "../../src/recording/ledger.ts";
+import { eventually } from "../support/eventually.ts";
 import { ballotOf, batchOf, countRows, createContest, openStore, streamWriter } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
@@ -33,6 +39,19 @@ async function openWriter() {
 function recorded(outcome: RecordOutcome) {
   if (outcome.outcome !== "recorded") throw new Error(`not recorded: ${JSON.stringify(outcome)}`);
   return outcome;
+}
+
+/** All of the batch. */
+function recordAllPlainly(session: Session, head: StreamHead, batch: Batch, options: RecordBatchOptions) {
+  const places = allPlaces(batch.ballots.length);
+  return recordPlainly(session, head, batch, { ...options, places });
+}
+
+/** What a session's settings are judged to be. */
+async function settled(session: Session, head: StreamHead): Promise<RecordBatchOptions> {
+  const unknown = { expectedSettings: "", overridden: false };
+  const { settings } = await recordAmongRepeats(session, head, batchOf([]), unknown);
+  return { ...unknown, expectedSettings: settings };
 }
 
 const rows = (table: "ballots" | "blocks") => pool.use((session) => countRows(session, table));
@@ -125,7 +144,7 @@ test("waiting for another transaction's lock ends before a commit, and is known 
   recorded(await writer.record(head, batch));
 });
 
-for (const [name, record] of Object.entries({ recordPlainly, recordAmongRepeats })) {
+for (const [name, record] of Object.entries({ recordAllPlainly, recordAmongRepeats })) {
   test(`the statement itself fences: committed after a miss, it has written nothing, by ${name}`, async () => {
     const { head } = await openWriter();
     await using session = await Session.openPrimary(database, TEST_SESSION);
@@ -155,31 +174,93 @@ test("a repeat fails what is recorded plainly whole, and is known for one", asyn
   await using session = await Session.openPrimary(database, TEST_SESSION);
   const [ballots, blocks] = [await rows("ballots"), await rows("blocks")];
   const batch = batchOf([ballotOf(contest, "beside-repeated"), ballotOf(contest, "repeated")]);
-  const { settings } = await recordPlainly(session, next, batch, { expectedSettings: "", overridden: false });
+  const { settings } = await recordAllPlainly(session, next, batch, {
+    expectedSettings: "",
+    overridden: false,
+  });
   const expected = { expectedSettings: settings, overridden: false };
-  const error = await recordPlainly(session, next, batch, expected).catch((reason: Error) => reason);
+  const error = await recordAllPlainly(session, next, batch, expected).catch((reason: Error) => reason);
   expect(isRepeat(error as Error)).toBe(true);
   expect([await rows("ballots"), await rows("blocks")]).toEqual([ballots, blocks]);
 });
 
-test("both statements write the same block of ballots that are all new", async () => {
-  const { head } = await openWriter();
+test.each([
+  ["all new", []],
+  ["some of whose voters have one", [0, 5, 8, 12]],
+  ["whose voters all have one", [...Array(13).keys()]],
+])("both statements write the same block and the same rows of ballots %s", async (name, repeated) => {
+  const { writer, head } = await openWriter();
   await using session = await Session.openPrimary(database, TEST_SESSION);
-  const batch = batchOf(Array.from({ length: 13 }, (_, i) => ballotOf(contest, `both-${i}`, [1 + (i % 3)])));
-  const { settings } = await recordPlainly(session, head, batch, { expectedSettings: "", overridden: false });
-  const blocks = [];
-  for (const record of [recordPlainly, recordAmongRepeats]) {
+  const ballots = Array.from({ length: 13 }, (_, i) => ballotOf(contest, `both-${name}-${i}`, [1 + (i % 3)]));
+  const earlier = batchOf([...repeated.map((i) => ballots[i]!), ballotOf(contest, `both-${name}`)]);
+  const { head: next } = recorded(await writer.record(head, earlier));
+  const batch = batchOf(ballots);
+  const isNew = (index: number) => !repeated.includes(index);
+  const places = placesOf([...ballots.keys()].filter(isNew), ballots.length);
+  const options = await settled(session, next);
+  const written = [];
+  for (const record of [
+    () => recordPlainly(session, next, batch, { ...options, places }),
+    () => recordAmongRepeats(session, next, batch, options),
+  ]) {
     await session.command("BEGIN");
-    const { block } = await record(session, head, batch, { expectedSettings: settings, overridden: false });
-    const [row] = await session.query({ text: "SELECT * FROM blocks WHERE stream_id = $1 AND seq = $2" }, [
-      head.streamId,
-      head.nextSeq,
-    ]);
-    blocks.push({ block, row });
+    const { block } = await record();
+    written.push({ block, ...(await writtenAt(session, next)) });
     await session.command("ROLLBACK");
   }
-  expect(blocks[0]!.row).toBeDefined();
-  expect(blocks[0]).toEqual(blocks[1]!);
+  expect(written[0]).toMatchObject({ blocks: [{ seq: next.nextSeq }] });
+  expect(written[0]!.ballots.length).toBe(ballots.length - repeated.length);
+  expect(written[0]).toEqual(written[1]!);
+});
+
+/** What a place of a stream has. */
+async function writtenAt(session: Session, { streamId, nextSeq }: StreamHead) {
+  const block = "SELECT * FROM blocks WHERE stream_id = $1 AND seq = $2";
+  const ballots = "SELECT * FROM ballots WHERE block_id = ($1::int8 << 32) | $2 ORDER BY index";
+  return {
+    blocks: await session.query({ text: block }, [streamId, nextSeq]),
+    ballots: await session.query({ text: ballots }, [streamId, nextSeq]),
+  };
+}
+
+test("a ballot that another writer records between the look-up and the statement is a repeat like any other", async () => {
+  const [{ writer, head }, other] = [await openWriter(), await openWriter()];
+  await using session = await Session.openPrimary(database, TEST_SESSION);
+  const repeated = [ballotOf(contest, "between-before")];
+  const first = recorded(await writer.record(head, batchOf(repeated)));
+  // Repeats are looked up from now on.
+  const second = recorded(await writer.record(first.head, batchOf(repeated)));
+  const options = await settled(session, other.head);
+  await session.command("BEGIN");
+  await recordAllPlainly(session, other.head, batchOf([ballotOf(contest, "between", [1])]), options);
+  const ours = batchOf([ballotOf(contest, "between", [2]), ballotOf(contest, "between-new", [2])]);
+  const recording = writer.record(second.head, ours);
+  const waiting = { text: "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'" };
+  await eventually("it waits for the other one", async () => {
+    return (await pool.use((any) => any.query(waiting))).length > 0;
+  });
+  await session.command("COMMIT");
+  const { ballots } = recorded(await recording);
+  expect(ballots.map(({ selections, streamId }) => [selections, streamId])).toEqual([
+    [[1], other.head.streamId],
+    [[2], head.streamId],
+  ]);
+});
+
+test("a voter who is recorded meets no seal once repeats are looked up, and others do", async () => {
+  const sealed = await createContest(store);
+  const { writer, head } = await openWriter();
+  const batch = batchOf([ballotOf(sealed, "before-the-seal"), ballotOf(contest, "of-another-contest")]);
+  const first = recorded(await writer.record(head, batch));
+  const second = recorded(await writer.record(first.head, batchOf(batch.ballots)));
+  await store.seal(sealed, Date.now());
+  const third = recorded(await writer.record(second.head, batchOf(batch.ballots)));
+  expect(third.ballots).toEqual(first.ballots);
+  const late = batchOf([...batch.ballots, ballotOf(sealed, "after-the-seal")]);
+  expect(await writer.record(third.head, late)).toEqual({
+    outcome: "sealed",
+    contestLedgerId: sealed.ledgerId,
+  });
 });
 
 test("the block that the statement writes is the one that ledger/block.ts describes", async () => {

@@ -169,7 +169,7 @@ export class Simulation {
     const streamId = this.streamOf(step);
     if (!this.ledger.streams.has(streamId)) return;
     const ballot = this.newBallot(step.voter, step.contest, 3);
-    this.ledger.record(this.ledger.head(streamId), gather([ballot], this.clock.now()).batch, 1);
+    this.ledger.record(this.ledger.head(streamId), gather([ballot], this.clock.now()).batch, 1, false);
   }
 
   private newBallot(voter: number, contestLedgerId: number, selection: number): Ballot {

@@ -129,7 +129,10 @@ export class SimulatedWriter implements StreamWriter {
     this.attempts++;
     this.sent.add(batch);
     const { ledger } = this.network;
-    const asked = await this.connection!.ask((replicatesMs) => ledger.record(head, batch, replicatesMs));
+    const looksUp = this.attempts % 2 === 0;
+    const asked = await this.connection!.ask((replicatesMs) =>
+      ledger.record(head, batch, replicatesMs, looksUp),
+    );
     if (asked.is === "refused") return { outcome: "not_recorded", error: new Error("refused") };
     this.open = asked.is === "unknown" ? { head, batch } : undefined;
     return asked.is === "answered"

@@ -52,13 +52,15 @@ export class SimulatedLedger {
 
   constructor(private readonly clock: VirtualClock) {}
 
-  /** The recording statement, and when the place was taken or the stream has moved, what became of it. */
-  record(head: StreamHead, batch: Batch, replicatesMs: number): RecordAnswer {
+  /**
+   * The recording statement, and when the place was taken or the stream has moved, what became of it. `looksUp`: those who
+   * have a ballot are found before and not offered, so that they meet no seal.
+   */
+  record(head: StreamHead, batch: Batch, replicatesMs: number, looksUp: boolean): RecordAnswer {
     const stream = this.streams.get(head.streamId);
     const isThere = stream?.epoch === head.epoch && stream.blocks.length + 1 === head.nextSeq;
     if (isThere) {
-      const contests = batch.ballots.map(({ contestLedgerId }) => contestLedgerId).sort((a, b) => a - b);
-      const contestLedgerId = contests.find((contest) => this.sealed.has(contest));
+      const contestLedgerId = this.sealMet(batch, looksUp);
       if (contestLedgerId !== undefined) return { outcome: "sealed", contestLedgerId };
       this.commit({ kind: "block", head, batch }, replicatesMs);
       for (const ballot of batch.ballots) {
@@ -73,6 +75,15 @@ export class SimulatedLedger {
     const { epoch, blocks } = this.streams.get(head.streamId)!;
     const ballots = batch.ballots.map((ballot) => this.ballots.get(ballotKey(ballot))!);
     return { outcome: "recorded", ballots, head: { ...head, epoch, nextSeq: blocks.length + 1 } };
+  }
+
+  /** The contest whose seal the batch would meet, if any. */
+  sealMet({ ballots }: Batch, looksUp: boolean): number | undefined {
+    return ballots
+      .filter((ballot) => !(looksUp && this.ballots.has(ballotKey(ballot))))
+      .map(({ contestLedgerId }) => contestLedgerId)
+      .sort((a, b) => a - b)
+      .find((contest) => this.sealed.has(contest));
   }
 
   openStream(replicatesMs: number): StreamHead {

@@ -53,6 +53,22 @@ export const STREAM: Guard[] = [
     noticedBy: [STREAM_WRITER, "the block that the statement writes"],
   },
   {
+    name: "repeat-between",
+    without: "a repeat that came after the look-up fails no batch",
+    file: "src/postgres/stream-writer.ts",
+    text: "const statement = (session: Session) => recordAmongRepeats(session, head, batch, attempt.options);",
+    becomes: 'const statement = () => Promise.reject(new Error("met a repeat"));',
+    noticedBy: [STREAM_WRITER, "a ballot that another writer records between"],
+  },
+  {
+    name: "looked-up-are-left-out",
+    without: "those who are known to have a ballot are not offered",
+    file: "src/postgres/stream-writer.ts",
+    text: "return placesOf(indexes, ballots.length);",
+    becomes: "return indexes.length < 0 ? placesOf(indexes, 0) : allPlaces(ballots.length);",
+    noticedBy: [STREAM_WRITER, "a voter who is recorded meets no seal"],
+  },
+  {
     name: "in-vain-ever-more-rarely",
     without: "where there always are repeats a batch is written in vain ever more rarely",
     file: "src/postgres/repeat-watch.ts",
@@ -82,7 +98,7 @@ export const STREAM: Guard[] = [
     file: "src/postgres/record-batch.ts",
     text: "      ON CONFLICT DO NOTHING\n",
     becomes: "",
-    noticedBy: [STREAM_WRITER, "the block that the statement writes"],
+    noticedBy: [STREAM_WRITER, "both statements write the same block and the same rows"],
   },
   {
     name: "unique-index",
