@@ -34,6 +34,8 @@ export interface ContestStore {
   ): Promise<Contest | { refused: string } | null>;
   /** Those of buffered elections that are not final yet. */
   bufferedContests(): Promise<Contest[]>;
+  /** Those of buffered elections that may take ballots or will: no drafts, and not sealed. Newest first. */
+  contestsAhead(contestsMax: number): Promise<Contest[]>;
   /**
    * Whether the contest's close is still that one, and nobody is about to move it: asked under the row's lock, which who
    * moves it holds until all is on a standby. After the close nobody may move it any more.

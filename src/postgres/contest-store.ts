@@ -90,6 +90,10 @@ export class PostgresContestStore implements ContestStore {
     return this.work.briefly((session) => rows.selectBufferedContests(session));
   }
 
+  contestsAhead(contestsMax: number): Promise<Contest[]> {
+    return this.work.briefly((session) => rows.selectContestsAhead(session, contestsMax));
+  }
+
   isCloseFixed({ uuid, ledgerId, closesAtMs }: Contest): Promise<boolean> {
     return this.work.durably(async (session) => {
       await rows.lockContest(session, ledgerId);

@@ -153,6 +153,16 @@ export function selectBufferedContests(session: Session): Promise<Contest[]> {
   return selectContestsWhere(session, where, []);
 }
 
+/** Those of them that have a time at which they open and are not sealed; newest first. */
+export function selectContestsAhead(session: Session, contestsMax: number): Promise<Contest[]> {
+  return selectContestsWhere(
+    session,
+    "WHERE elections.topic_id IS NOT NULL AND contests.opens_at IS NOT NULL AND contests.sealed_at IS NULL",
+    [contestsMax],
+    "ORDER BY contests.contest_id DESC LIMIT $1",
+  );
+}
+
 /** Takes the contest's row, so that changes to it happen one after the other. */
 export async function lockContest(session: Session, contestLedgerId: number): Promise<void> {
   await session.query({ text: "SELECT FROM contests WHERE contest_id = $1 FOR UPDATE" }, [contestLedgerId]);

@@ -18,7 +18,7 @@ const NOT_COMPARED: DurabilityCheck = {
   mend: "wait a moment",
 };
 
-/** What was found stays so while there is no other answer: clocks drift slowly. */
+/** What was found stays so while there is no other answer that decides it: clocks drift slowly. */
 export class ClockWatch {
   private judged = NOT_COMPARED;
 
@@ -46,12 +46,17 @@ export class ClockWatch {
     } catch {
       return;
     }
-    // One that took so long may hide whatever it likes.
-    if (reading.doubtMs > this.options.differMsMax / 2) return;
+    if (isUndecided(reading, this.options.differMsMax)) return;
     const wasOk = this.judged.ok;
     this.judged = clockCheck("this machine's clock", reading, this.options.differMsMax);
     if (this.judged.ok !== wasOk) this.options.onChange(this.judged);
   }
+}
+
+/** The answer took so long that the clock may be right, and may be wrong. */
+function isUndecided({ aheadMs, doubtMs }: ClockReading, differMsMax: number): boolean {
+  const apartMs = Math.abs(aheadMs);
+  return apartMs - doubtMs <= differMsMax && apartMs + doubtMs > differMsMax;
 }
 
 export function clockCheck(

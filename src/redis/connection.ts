@@ -73,7 +73,6 @@ export class RedisConnection implements Disposable {
     if (this.client.status === "ready") return;
     this.settling ??= this.untilSettled();
     await this.settling;
-    this.settling = null;
   }
 
   /**
@@ -129,6 +128,7 @@ export class RedisConnection implements Disposable {
     const ready = once(this.client, "ready", { signal: end.signal }).catch(() => undefined);
     await Promise.race([ready, this.options.clock.pause(CONNECT_TIMEOUT_MS, end.signal)]);
     end.abort();
+    this.settling = null;
   }
 
   private openSubscriber(): RedisClient {

@@ -25,6 +25,8 @@ const RESIGN = `if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call
 const UNHEARD_MS_MAX = 3_000;
 /** Older snapshots are of no use to anybody. */
 const LATEST_LIFETIME_MS = 5_000;
+/** As long as a snapshot may be (results/snapshot.ts): all its characters are ASCII. */
+const LATEST_BYTES_MAX = 8 * 1024 * 1024;
 
 /**
  * Whoever was away when something was told never hears it; whoever comes hears at once what was told last, whether or not
@@ -47,7 +49,7 @@ export class RedisSnapshotRelay implements SnapshotRelay {
     this.heardAtMs = clock.steadyMs();
     this.channel = keyOf(owner, "tally");
     this.lease = keyOf(owner, "tally-leader");
-    const key = { owner, name: "tally-latest", lifetimeMs: LATEST_LIFETIME_MS };
+    const key = { owner, name: "tally-latest", lifetimeMs: LATEST_LIFETIME_MS, bytesMax: LATEST_BYTES_MAX };
     this.latest = new RedisSharedText(connection, key);
   }
 

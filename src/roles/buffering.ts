@@ -24,6 +24,7 @@ import {
   BUFFERED_LIFETIME_MS,
   BUFFERED_PROMISE_MS,
   CLOCKS_DIFFER_MS_MAX,
+  DIRECTORY_LIFETIME_MS,
   type LedgerAccess,
   TRANSACTION_TIMEOUT_MS,
 } from "./ledger.ts";
@@ -36,12 +37,14 @@ const TOPIC_FORGOTTEN_MS = 3_600_000;
 /** Shorter than voters wait: within it a broker that died is replaced, or the outcome is open. */
 const APPEND_TIMEOUT_MS = 4_000;
 const COPIES_POLL_MS = 1_000;
-const COPIES_LOG_MS = 10_000;
+const QUIETLY_MS = 10_000;
 const CLOCK_POLL_MS = 2_000;
 const BARRIER_AGAIN_MS = 10_000;
-const AHEAD_POLL_MS = 1_000;
+/** As often as the directory asks for what it knows: a pause takes hold as soon, whoever read of it. */
+const AHEAD_POLL_MS = DIRECTORY_LIFETIME_MS / 2;
 /** No request waits for it. */
 const SHARED_TEXT_TIMEOUT_MS = 500;
+const SHARED_CONTESTS_BYTES_MAX = 1024 * 1024;
 
 export type AcceptingOptions = {
   batchBallotsMax: number;
@@ -100,24 +103,25 @@ export function openAccepting(kafka: KafkaAccess, ledger: LedgerAccess, options:
 }
 
 function openContestsAhead(
-  { store, directory }: LedgerAccess,
+  { store, directory, gate }: LedgerAccess,
   isClockRight: () => boolean,
   { redis, tokenKeys, log }: AcceptingOptions,
 ): ContestsAhead {
-  const key = { name: "contests", lifetimeMs: BUFFERED_LIFETIME_MS };
+  const key = { name: "contests", lifetimeMs: BUFFERED_LIFETIME_MS, bytesMax: SHARED_CONTESTS_BYTES_MAX };
+  const isGateOpen = () => gate.faults.length === 0;
   const shared =
     redis === null
       ? null
       : new RedisSharedText(redis.connect(SHARED_TEXT_TIMEOUT_MS), { ...key, owner: redis.owner });
   return new ContestsAhead(
-    { store, directory, shared, tokenKeys, isClockRight },
+    { store, directory, shared, tokenKeys, isClockRight, isGateOpen },
     {
       pollMs: AHEAD_POLL_MS,
       believedMs: BUFFERED_LIFETIME_MS,
       // Either may be off the ledger's, to one side and to the other.
       clocksDifferMsMax: 2 * CLOCKS_DIFFER_MS_MAX,
       clock,
-      onError: atMostEvery(COPIES_LOG_MS, (unwritten, err: Error) =>
+      onError: atMostEvery(QUIETLY_MS, (unwritten, err: Error) =>
         log.warn({ err, unwritten }, "contests could not be read ahead of their voters"),
       ),
     },
@@ -161,7 +165,7 @@ export function openBufferedContests(
     drainMsMin: BUFFERED_DRAIN_MS_MIN,
     barrierAgainMs: BARRIER_AGAIN_MS,
     copiesPollMs: COPIES_POLL_MS,
-    onUncopied: atMostEvery(COPIES_LOG_MS, (unwritten, err: Error) =>
+    onUncopied: atMostEvery(QUIETLY_MS, (unwritten, err: Error) =>
       log.error({ err, unwritten }, "a ledger can't be told of a contest yet"),
     ),
     clockFault: () => (clockWatch.check.ok ? null : `${clockWatch.check.check}: ${clockWatch.check.found}`),

@@ -63,8 +63,8 @@ export function runGateway(config: GatewayConfig): Promise<void> {
     const limits = { lanes, batchBallotsMax, ballotsPerSecondMax, deadlineMs };
     const accepting = buffered?.accepting ?? null;
     const gateway = openGateway(opened, ledger, { tokenKeys, ...limits, accepting, ledgers, log, metrics });
-    // Ballots of buffered elections are taken while the ledger fails over: it must get traffic meanwhile.
     const others = { routes: [], services: buffered?.services ?? [] };
+    // Ballots of buffered elections are taken while the ledger fails over: it must get traffic meanwhile.
     return { parts: [gateway, others], unready: buffered?.unready ?? (() => gateReasons(ledger)) };
   });
 }

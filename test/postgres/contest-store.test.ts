@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { PostgresContestStore } from "../../src/postgres/contest-store.ts";
 import { Session } from "../../src/postgres/session.ts";
 import { SessionPool } from "../../src/postgres/session-pool.ts";
+import { BufferedLedgers } from "../support/buffered-ledgers.ts";
 import { createContest, openStore } from "../support/record.ts";
 import { freshDatabase, TEST_SESSION } from "../support/shared-cluster.ts";
 
@@ -30,6 +31,23 @@ test("a read on a connection whose server process hangs: not_available in time, 
   } finally {
     process.kill(backend!.pid, "SIGCONT");
   }
+});
+
+test("known ahead are those of buffered elections that may take ballots or will, the newest first", async () => {
+  await using buffered = await BufferedLedgers.open([0]);
+  const { store } = buffered;
+  const [open, scheduled, draft, sealed] = [
+    await buffered.contest(),
+    await buffered.contest({ opensAtMs: Date.now() + 60_000 }),
+    await buffered.contest({ opensAtMs: null }),
+    await buffered.contest(),
+  ];
+  await createContest(store);
+  await store.seal(sealed!, Date.now());
+  const ids = async (contestsMax: number) => (await store.contestsAhead(contestsMax)).map(({ id }) => id);
+  expect(await ids(10)).toEqual([scheduled!.id, open!.id]);
+  expect(await ids(1)).toEqual([scheduled!.id]);
+  expect(await ids(10)).not.toContain(draft!.id);
 });
 
 test("while somebody is moving a close it is not fixed, and moved it is another one", async () => {

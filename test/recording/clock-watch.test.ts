@@ -29,16 +29,20 @@ test("it is wrong until it has been compared, and whenever it differs by more th
     [-600, 1, false],
     [500, 0, true],
     [501, 0, false],
-    // This one took so long that it says nothing: what was found before stays.
+    // These took so long that the clock may be right, and may be wrong: what was found before stays.
     [2_400, 1_900, false],
-    // The answer took so long that it may be right.
-    [600, 150, true],
+    [0, 501, false],
+    [600, 150, false],
+    [400, 100, true],
+    [400, 101, true],
+    [601, 101, true],
+    [602, 101, false],
   ] as const) {
     state.reading = { aheadMs, doubtMs };
     pass(1_000);
     expect([aheadMs, watch.check.ok]).toEqual([aheadMs, ok]);
   }
-  expect(told).toEqual([true, false, true, false, true]);
+  expect(told).toEqual([true, false, true, false, true, false]);
 });
 
 test("what was found stays so while there is no answer", () => {

@@ -8,7 +8,7 @@ import { RedisServer } from "../support/redis/server.ts";
 import { sharedRedis } from "../support/redis/shared.ts";
 import { connectTo, open } from "./support.ts";
 
-const KEY = { name: "contests", lifetimeMs: 60_000 };
+const KEY = { name: "contests", lifetimeMs: 60_000, bytesMax: 100 };
 
 test("what one writes all others of the deployment read, and it is replaced as a whole", async () => {
   using one = await connectTo(await sharedRedis());
@@ -26,8 +26,10 @@ test("what one writes all others of the deployment read, and it is replaced as a
 test("it passes by itself", async () => {
   using connection = await connectTo(await sharedRedis());
   const text = new RedisSharedText(connection, { ...KEY, owner: randomUUID(), lifetimeMs: 50 });
-  text.write("soon gone");
-  await eventually("it is there", async () => (await text.read()) !== null);
+  await eventually("it is there", async () => {
+    text.write("soon gone");
+    return (await text.read()) !== null;
+  });
   await eventually("it is gone", async () => (await text.read()) === null);
 });
 
@@ -40,6 +42,16 @@ test("what is no text under its key is nothing, and is replaced", async () => {
   expect(await text.read()).toBeNull();
   text.write("a text");
   await eventually("it is read", async () => (await text.read()) === "a text");
+});
+
+test("one that is too long is not kept, and of what others put there no more is read", async () => {
+  using connection = await connectTo(await sharedRedis());
+  const owner = randomUUID();
+  const text = new RedisSharedText(connection, { ...KEY, owner });
+  for (const written of ["é".repeat(50), "é".repeat(51)]) text.write(written);
+  await eventually("what fits is kept", async () => (await text.read()) === "é".repeat(50));
+  await connection.run((client) => client.set(`urna:${owner}:contests`, "x".repeat(1_000)));
+  expect(await text.read()).toBe("x".repeat(100));
 });
 
 test("while Redis is frozen or gone it reads as nothing, and one that is only being connected to is waited for", async () => {

@@ -5,6 +5,7 @@ import { drawSecrets, writeSecretsFile } from "../../src/admission/secrets-file.
 import { start, TestFolder } from "../embedded/support.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedKafka } from "../support/kafka/shared.ts";
+import { ask } from "../support/redis/cluster.ts";
 import { RedisServer } from "../support/redis/server.ts";
 import { RoleProcess } from "../support/role-process.ts";
 
@@ -61,6 +62,7 @@ test.each([true, false])(
     const gateways = [one, other];
     const tokens = await openContest(admin, gateways.length);
     await Promise.all(gateways.map(untilKnown));
+    expect(/^urna:\S+:contests$/m.test(await ask(redis, "KEYS", "*"))).toBe(shares);
     await cluster.stop();
     for (const [i, { url }] of gateways.entries()) {
       const answer = await post(`${url}/v1/contests/${ID}/ballots`, tokens[i]!, { selections: [1] });

@@ -43,7 +43,7 @@ export const BUFFERED_CLOSES: readonly Guard[] = [
     name: "slow-clock-answers",
     without: "a clock that was read slowly is taken for right",
     file: "src/recording/clock-watch.ts",
-    text: "if (reading.doubtMs > this.options.differMsMax / 2) return;",
+    text: "if (isUndecided(reading, this.options.differMsMax)) return;",
     becomes: "",
     noticedBy: ["test/recording/clock-watch.test.ts", "it is wrong until it has been compared"],
   },
