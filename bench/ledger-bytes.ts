@@ -1,6 +1,5 @@
 /** What a ballot takes of a ledger: bytes on its disk, bytes of WAL, processor time of each side; drained as recorders do. */
 import { randomBytes } from "node:crypto";
-import { parseArgs } from "node:util";
 import { PartitionDrain } from "../src/buffering/partition-drain.ts";
 import { encodeRecord } from "../src/buffering/record.ts";
 import { partitionOf } from "../src/election/buffering.ts";
@@ -11,20 +10,22 @@ import { PostgresDrainLedger } from "../src/postgres/drain-ledger.ts";
 import type { SessionPool } from "../src/postgres/session-pool.ts";
 import { systemClock } from "../src/runtime/clock.ts";
 import { MemoryLog } from "../test/buffering/memory-log.ts";
+import { Arguments } from "./arguments.ts";
 import { EmbeddedLedger } from "./embedded-ledger.ts";
 import { processorSeconds } from "./processor-time.ts";
 
-const { values } = parseArgs({
-  options: {
-    ballots: { type: "string", default: "1000000" },
-    rounds: { type: "string", default: "4" },
-    partitions: { type: "string", default: "8" },
-    "records-max": { type: "string", default: "4000" },
-    json: { type: "boolean", default: false },
-  },
+const USAGE = `bun bench/ledger-bytes.ts [--ballots 1000000] [--rounds 4] [--partitions 8] [--records-max 4000] [--json]
+
+  --ballots      in all rounds together
+  --rounds       the first one right after a checkpoint
+  --partitions   drained at once
+  --records-max  in a block`;
+
+const asked = Arguments.read(USAGE, {
+  ...{ ballots: "1000000", rounds: "4", partitions: "8", "records-max": "4000" },
 });
-const PARTITIONS = Number(values.partitions);
-const RECORDS_MAX = Number(values["records-max"]);
+const PARTITIONS = asked.number("partitions");
+const RECORDS_MAX = asked.number("records-max");
 
 type Round = {
   ballots: number;
@@ -45,9 +46,9 @@ async function measure(): Promise<void> {
   const ledger = await openLedger(embedded);
   const logs = Array.from({ length: PARTITIONS }, () => new MemoryLog());
   const rounds: Round[] = [];
-  const count = Number(values.rounds);
+  const count = asked.number("rounds");
   for (let i = 0; i < count; i++) {
-    addBallots(logs, ledger.contest, Math.round(Number(values.ballots) / count));
+    addBallots(logs, ledger.contest, Math.round(asked.number("ballots") / count));
     // Only then are the pages that the last round touches written to the WAL whole.
     const afterCheckpoint = i === count - 1;
     if (i === 0 || afterCheckpoint) await embedded.checkpoint();
@@ -56,7 +57,7 @@ async function measure(): Promise<void> {
   }
   const sizes = await sizesOf(ledger.pool);
   const ballots = rounds.reduce((sum, round) => sum + round.ballots, 0);
-  console.log(values.json ? JSON.stringify({ ballots, rounds, sizes }) : render(ballots, rounds, sizes));
+  console.log(asked.json ? JSON.stringify({ ballots, rounds, sizes }) : render(ballots, rounds, sizes));
 }
 
 async function openLedger(embedded: EmbeddedLedger): Promise<Ledger> {
@@ -123,7 +124,7 @@ async function drainAll(log: MemoryLog, partition: number, parts: Ledger): Promi
     {
       key: { electionUuid: election.uuid, partition },
       topic: { name: "topic", id: log.id },
-      ...{ recordsMax: RECORDS_MAX, bytesMax: 4_000_000, waitMs: 20, clock: systemClock },
+      ...{ recordsMax: RECORDS_MAX, bytesMax: 4_000_000, waitMs: 20, gatherMs: 0, clock: systemClock },
       ...{ retryPauseMs: 50, retryPauseMsMax: 1_000 },
       onBlock: () => undefined,
       onRetry: (error) => console.error(error),

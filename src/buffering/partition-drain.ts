@@ -20,6 +20,8 @@ export type PartitionDrainOptions = {
   bytesMax: number;
   /** For the first record after there was none. */
   waitMs: number;
+  /** Where a block is far from full, the next one is begun so long after it was, and has what gathers meanwhile. */
+  gatherMs: number;
   retryPauseMs: number;
   retryPauseMsMax: number;
   clock: Clock;
@@ -66,9 +68,19 @@ export class PartitionDrain {
       const records = await this.again(signal, () => this.next(current));
       if (records === null) return;
       if (records.length === 0) continue;
+      const begunAtMs = this.options.clock.steadyMs();
       head = await this.drain(current, records, signal);
-      if (head !== null) this.options.onDrained(head.nextOffset);
+      if (head === null) return;
+      this.options.onDrained(head.nextOffset);
+      if (records.length < this.options.recordsMax / 2) await this.gather(begunAtMs, signal);
     }
+  }
+
+  /** A small block costs brokers, recorder and ledger nearly what a large one does. */
+  private async gather(begunAtMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, gatherMs } = this.options;
+    const leftMs = begunAtMs + gatherMs - clock.steadyMs();
+    if (leftMs > 0) await clock.pause(leftMs, signal);
   }
 
   /** What follows the head. Whenever the log has not answered it may be another one when it answers again. */

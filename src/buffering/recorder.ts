@@ -21,7 +21,7 @@ export type DrainStatus = {
 
 export type RecorderOptions = Pick<
   PartitionDrainOptions,
-  "recordsMax" | "bytesMax" | "waitMs" | "retryPauseMs" | "retryPauseMsMax"
+  "recordsMax" | "bytesMax" | "waitMs" | "gatherMs" | "retryPauseMs" | "retryPauseMsMax"
 > & {
   clock: Clock;
   /** How often it is asked which elections there are. */

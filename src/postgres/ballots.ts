@@ -124,8 +124,3 @@ export async function writeWal(session: Session): Promise<void> {
   const faults = settingFaults(row!.settings);
   if (faults.length > 0 && !overrideGate) throw notDurable(faults);
 }
-
-/** An array literal of elements that need no further quoting. */
-export function pgArray(elements: readonly (string | number)[]): string {
-  return `{${elements.join(",")}}`;
-}

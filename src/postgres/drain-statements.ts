@@ -1,12 +1,11 @@
 /** Streams of partitions in PostgreSQL: one named statement a function. */
 
 import type { DrainedBlock, DrainHead, PartitionKey } from "../buffering/drain.ts";
-import { type Selections, selectionsBytes, writeSelections } from "../election/selections.ts";
 import { tallyToJson } from "../election/tally.ts";
 import type { Place } from "../ledger/exceptions.ts";
 import { type BallotKey, ballotKey } from "../recording/ledger.ts";
-import { pgArray } from "./ballots.ts";
-import { binaryArray, type ElementType, INT4, UUID_OF_BASE64URL, UUID_OF_HEX } from "./binary-array.ts";
+import { ballotColumns } from "./ballot-columns.ts";
+import { binaryArray, INT2, UUID_OF_HEX } from "./binary-array.ts";
 import { DURABILITY_SETTINGS } from "./durability.ts";
 import type { Session } from "./session.ts";
 
@@ -57,15 +56,15 @@ export async function selectBallotPlaces(
   const voters = Map.groupBy(keys, (key) => key.contestLedgerId);
   const found = await Promise.all(
     [...voters].map(async ([contestLedgerId, ofContest]) => {
-      // Planned with its values: a kept plan locks the partitions of all contests to read one.
+      // Planned with its values, but for the keys: see SELECT_BALLOTS in ballots.ts.
       const rows = await session.query<Place & { voterKey: string }>(
         {
           text: `
             SELECT voter_key AS "voterKey", (block_id >> 32)::int4 AS "streamId",
                    block_id & 4294967295 AS seq, index
-            FROM ballots WHERE contest_id = $1::int4 AND voter_key = ANY($2::uuid[])`,
+            FROM ballots WHERE contest_id = $1::int4 AND voter_key = ANY((SELECT $2::uuid[])::uuid[])`,
         },
-        [contestLedgerId, pgArray(ofContest.map(({ voterKey }) => voterKey))],
+        [contestLedgerId, binaryArray(UUID_OF_HEX, ofContest, ({ voterKey }) => voterKey)],
       );
       return rows.map(({ voterKey, ...place }) => {
         const key = ballotKey({ contestLedgerId, voterKey: voterKey.replaceAll("-", "") });
@@ -103,11 +102,8 @@ export async function appendDrained(
     block.nextOffset,
     block.exceptions,
     block.lastRecord,
-    binaryArray(INT4, ballots, (ballot) => ballot.contestLedgerId),
-    binaryArray(UUID_OF_HEX, ballots, (ballot) => ballot.voterKey),
-    binaryArray(UUID_OF_BASE64URL, ballots, (ballot) => ballot.nonce),
-    binaryArray(INT4, ballots, (ballot) => ballot.index),
-    binaryArray(SELECTIONS, ballots, (ballot) => ballot.selections),
+    ...ballotColumns(ballots),
+    binaryArray(INT2, ballots, (ballot) => ballot.index),
     quarantined.map(({ offset }) => offset),
     quarantined.map(({ reason }) => reason),
     quarantined.map(({ key }) => key),
@@ -117,9 +113,6 @@ export async function appendDrained(
   ]);
   return row!;
 }
-
-/** As `bytea`. */
-const SELECTIONS: ElementType<Selections> = { oid: 17, bytesOf: selectionsBytes, write: writeSelections };
 
 /**
  * Everything takes its rows from `place`, the stream's row, locked: see PLACE in record-batch.ts. Ballots are
@@ -136,9 +129,9 @@ const APPEND_DRAINED = {
       FOR UPDATE
     ), inserted AS (
       INSERT INTO ballots (contest_id, voter_key, nonce, block_id, index, selections)
-      SELECT contest_id, voter_key, nonce, ($1::int8 << 32) | $3, index::int2, selections
-      FROM place, unnest($17::int4[], $18::uuid[], $19::uuid[], $20::int4[], $21::bytea[])
-                  AS ballot (contest_id, voter_key, nonce, index, selections)
+      SELECT contest_id, voter_key, nonce, ($1::int8 << 32) | $3, index, selections
+      FROM place, unnest($17::int4[], $18::uuid[], $19::uuid[], $20::bytea[], $21::int2[])
+                  AS ballot (contest_id, voter_key, nonce, selections, index)
       ORDER BY contest_id, voter_key
     ), quarantined AS (
       INSERT INTO quarantine (stream_id, source_offset, reason, record_key, record)

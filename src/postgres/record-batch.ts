@@ -1,12 +1,12 @@
 /** The statements that record a batch: ballots, their block and the stream's advance, in one round trip. */
 import pg from "pg";
-import { type Selections, selectionsBytes, writeSelections } from "../election/selections.ts";
 import { countBallot, type Tally, tallyToJson } from "../election/tally.ts";
 import { blockHash } from "../ledger/block.ts";
 import { LEAF_BYTES } from "../ledger/leaf.ts";
 import { countPlaces, hasPlace } from "../ledger/places.ts";
 import type { Ballot, Batch, StreamHead } from "../recording/ledger.ts";
-import { binaryArray, type ElementType, INT2, INT4, UUID_OF_BASE64URL, UUID_OF_HEX } from "./binary-array.ts";
+import { ballotColumns } from "./ballot-columns.ts";
+import { binaryArray, INT2 } from "./binary-array.ts";
 import { DURABILITY_SETTINGS } from "./durability.ts";
 import type { Session } from "./session.ts";
 
@@ -47,7 +47,7 @@ export async function recordPlainly(
   });
   const [row] = await session.query<{ isRecorded: boolean; settings: string }>(RECORD_PLAINLY, [
     ...[head.streamId, head.epoch, head.nextSeq, expectedSettings, head.hash],
-    ...[batchId, recordedAtMs, overridden, ...ballotArrays(ballots), leaves],
+    ...[batchId, recordedAtMs, overridden, ...ballotColumns(ballots), leaves],
     ...[JSON.stringify(tallyToJson(tally)), places, hash],
     indexes && binaryArray(INT2, indexes, (index) => index),
   ]);
@@ -66,7 +66,7 @@ export async function recordAmongRepeats(
     RECORD_AMONG_REPEATS,
     [
       ...[head.streamId, head.epoch, head.nextSeq, expectedSettings, head.hash],
-      ...[batchId, recordedAtMs, overridden, ...ballotArrays(ballots), leavesOf(ballots)],
+      ...[batchId, recordedAtMs, overridden, ...ballotColumns(ballots), leavesOf(ballots)],
     ],
   );
   const { hash, places, settings } = row!;
@@ -80,28 +80,11 @@ export function isRepeat(error: Error): boolean {
   return error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION;
 }
 
-/** Columns, in the order of both statements' parameters. */
-function ballotArrays(ballots: readonly Ballot[]): Buffer[] {
-  return [
-    binaryArray(INT4, ballots, (ballot) => ballot.contestLedgerId),
-    binaryArray(UUID_OF_HEX, ballots, (ballot) => ballot.voterKey),
-    binaryArray(UUID_OF_BASE64URL, ballots, (ballot) => ballot.nonce),
-    binaryArray(SELECTIONS, ballots, (ballot) => ballot.selections),
-  ];
-}
-
 function tallyOf(ballots: readonly Ballot[]): Tally {
   const tally: Tally = new Map();
   for (const { contestUuid, selections } of ballots) countBallot(tally, contestUuid, selections);
   return tally;
 }
-
-/** As `bytea`. */
-const SELECTIONS: ElementType<Selections> = {
-  oid: 17,
-  bytesOf: selectionsBytes,
-  write: writeSelections,
-};
 
 /** All of them, dense. */
 function leavesOf(ballots: readonly Ballot[]): Buffer {

@@ -19,10 +19,16 @@ export type RecorderRoleOptions = { log: Log; metrics: Metrics };
 
 /** Above the sessions' lock timeout, so that waiting for a lock is known not to be a commit. */
 const ATTEMPT_TIMEOUT_MS = 3_000;
-/** In a block: some 600 kB of leaves and ballots. */
-const RECORDS_MAX = 10_000;
-const READ_BYTES_MAX = 1024 * 1024;
-const READ_WAIT_MS = 500;
+const DRAINING = {
+  /** In a block: some 600 kB of leaves and ballots. */
+  recordsMax: 10_000,
+  bytesMax: 1024 * 1024,
+  waitMs: 500,
+  /** As often as live results look: whoever waits for it was answered 202 already. */
+  gatherMs: 100,
+  retryPauseMs: 20,
+  retryPauseMsMax: 1_000,
+};
 const ELECTIONS_POLL_MS = 1_000;
 const TAKEN_PAUSE_MS = 2_000;
 /** What has not worked for so long is told of: with the settings of docs/operations/running.md a broker is replaced in less. */
@@ -59,11 +65,7 @@ export function openRecorder(
       ledgerOf: (number) => drains.get(number),
     },
     {
-      recordsMax: RECORDS_MAX,
-      bytesMax: READ_BYTES_MAX,
-      waitMs: READ_WAIT_MS,
-      retryPauseMs: 20,
-      retryPauseMsMax: 1_000,
+      ...DRAINING,
       clock,
       electionsPollMs: ELECTIONS_POLL_MS,
       takenPauseMs: TAKEN_PAUSE_MS,

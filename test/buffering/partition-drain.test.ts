@@ -69,6 +69,7 @@ function drainOf(log: MemoryLog, partition: number, recordsMax = 1_000, ledger =
       recordsMax,
       bytesMax: 1_000_000,
       waitMs: 20,
+      gatherMs: 0,
       retryPauseMs: 5,
       retryPauseMsMax: 20,
       clock: systemClock,

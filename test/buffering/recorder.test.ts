@@ -9,6 +9,7 @@ import type { Election } from "../../src/election/election.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
 const TAKEN_PAUSE_MS = 2_000;
+const GATHER_MS = 100;
 const UUID = "c0ffee00-0000-4000-8000-000000000000";
 const TOPIC = topicOf(UUID);
 const ELECTION = {
@@ -22,6 +23,8 @@ class Stage {
   readonly claims: number[] = [];
   readonly drained = new Map<number, number>();
   readonly told: [number, string][] = [];
+  /** Of how many records. */
+  readonly blocks: number[] = [];
   subscribed: readonly string[] = [];
   topicId = "id";
   /** Why the log can't be read now. */
@@ -41,9 +44,16 @@ class Stage {
         ledgerOf: (number) => (number === 0 ? this.ledger() : undefined),
       },
       {
-        ...{ recordsMax: 10, bytesMax: 1_000, waitMs: 100, retryPauseMs: 10, retryPauseMsMax: 10 },
+        ...{
+          recordsMax: 10,
+          bytesMax: 1_000,
+          waitMs: 100,
+          gatherMs: GATHER_MS,
+          retryPauseMs: 10,
+          retryPauseMsMax: 10,
+        },
         ...{ clock: this.clock, electionsPollMs: 1_000, takenPauseMs: TAKEN_PAUSE_MS },
-        ...{ onBlock: () => undefined, onRetry: () => undefined },
+        ...{ onBlock: (block) => this.blocks.push(block.quarantined.length), onRetry: () => undefined },
         onElectionsUnknown: () => undefined,
         onStopped: ({ partition }, error) => void this.told.push([partition, error.message]),
       },
@@ -57,13 +67,13 @@ class Stage {
     this.pass(500);
   }
 
-  add(partition: number): void {
-    const records = this.records.get(partition) ?? [];
-    this.records.set(partition, [
-      ...records,
-      { offset: records.length, key: null, value: Buffer.from("stranger") },
-    ]);
-    this.pass(500);
+  add(partition: number, records = 1, thenPassMs = 500): void {
+    const before = this.records.get(partition) ?? [];
+    const added = Array.from({ length: records }, (_, i) => ({
+      ...{ offset: before.length + i, key: null, value: Buffer.from("stranger") },
+    }));
+    this.records.set(partition, [...before, ...added]);
+    this.pass(thenPassMs);
   }
 
   pass(ms: number): void {
@@ -130,6 +140,21 @@ class Stage {
     };
   }
 }
+
+test("where records trickle a block gathers them for a moment; one that is half full is followed at once", () => {
+  const stage = new Stage();
+  stage.assign(0);
+  for (let i = 0; i < 40; i++) stage.add(0, 1, 25);
+  stage.pass(GATHER_MS);
+  const { length } = stage.blocks;
+  expect(length).toBeLessThanOrEqual(12);
+  expect(stage.blocks.reduce((sum, records) => sum + records)).toBe(40);
+  const startedMs = stage.clock.now();
+  stage.add(0, 25, 1);
+  stage.pass(GATHER_MS);
+  expect(stage.blocks.slice(length)).toEqual([10, 10, 5]);
+  expect(stage.clock.now() - startedMs).toBe(GATHER_MS + 1);
+});
 
 test("it has part in the topics of elections to drain, and drains what it is given from where the ledger is", () => {
   const stage = new Stage();

@@ -133,7 +133,7 @@ export class BufferedLedgers implements AsyncDisposable {
     const drain = new PartitionDrain(log, ledger, this.lookUp, {
       key: { electionUuid: this.election.uuid, partition },
       topic: { name: "topic", id: log.id },
-      ...{ recordsMax, bytesMax: 1_000_000, waitMs: 20, retryPauseMs: 5, retryPauseMsMax: 20 },
+      ...{ recordsMax, bytesMax: 1_000_000, waitMs: 20, gatherMs: 0, retryPauseMs: 5, retryPauseMsMax: 20 },
       ...{ clock: systemClock, onBlock: () => undefined },
       onRetry: (error) => {
         throw error;
