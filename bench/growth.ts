@@ -7,7 +7,7 @@ import { type Spread, spreadOf, spreadWords } from "./in-turns.ts";
 import { ballotsOf, type Lane, openLane, rateOf, record } from "./lanes.ts";
 import { print, type Report } from "./report.ts";
 
-const USAGE = `bun bench/growth.ts [--millions 1,10,50,100] [--ballots 200000] [--rounds 10] [--batch 2000] [--lanes 2] [--compression off] [--max-wal 18GB] [--json]
+const USAGE = `bun bench/growth.ts [--millions 1,10,50,100] [--ballots 200000] [--rounds 10] [--batch 2000] [--lanes 2] [--compression off] [--max-wal 18GB] [--buffers 7GB] [--json]
 
   --millions     of ballots that the contest has when it is measured
   --ballots      in one sample
@@ -16,12 +16,13 @@ const USAGE = `bun bench/growth.ts [--millions 1,10,50,100] [--ballots 200000] [
   --lanes        batches in flight at once
   --compression  PostgreSQL's wal_compression
   --max-wal      its max_wal_size: a checkpoint comes each time that a little more than half of it was written
+  --buffers      its shared_buffers, of each node
 
 A hundred million take half an hour and 75 GB of disk.`;
 
 const asked = Arguments.read(USAGE, {
   ...{ millions: "1,10,50,100", ballots: "200000", rounds: "10" },
-  ...{ batch: "2000", lanes: "2", compression: "off", "max-wal": "18GB" },
+  ...{ batch: "2000", lanes: "2", compression: "off", "max-wal": "18GB", buffers: "7GB" },
 });
 const MILLION = 1_000_000;
 const FILLED_AT_ONCE = 100_000;
@@ -29,9 +30,13 @@ const FILLED_AT_ONCE = 100_000;
 const COMPARED_EVERY = 2 * MILLION;
 /** Of the speed at a million. */
 const GOAL = 0.8;
-/** As a primary of production has them: what is measured is not a cache of a laptop's size, and checkpoints come. */
+/** As a primary of production has them: the voters' index fits, and checkpoints come, but seldom. */
 const SETTINGS = {
-  ...{ shared_buffers: "4GB", max_wal_size: asked.text("max-wal"), checkpoint_timeout: "30min" },
+  ...{
+    shared_buffers: asked.text("buffers"),
+    max_wal_size: asked.text("max-wal"),
+    checkpoint_timeout: "30min",
+  },
   wal_compression: asked.text("compression"),
 };
 
@@ -177,7 +182,7 @@ function reports(all: readonly Level[]): Report[] {
       how:
         `Batches of ${thousands(asked.number("batch"))} in ${lanes.length} lanes; ${samples} samples of ${thousands(each)} ballots into ` +
         "this contest and into one of a million, which grows by as many, in turns. They begin with a checkpoint, after which each page " +
-        `that is touched goes to the WAL whole; in that sample the small contest comes first (wal_compression=${asked.text("compression")}). Disk: row, index and blocks. WAL: of all ballots since ` +
+        `that is touched goes to the WAL whole; in that sample the small contest comes first (wal_compression=${asked.text("compression")}, shared_buffers=${asked.text("buffers")}). Disk: row, index and blocks. WAL: of all ballots since ` +
         `the line before, a checkpoint each time that a little more than half of ${asked.text("max-wal")} was written; while it grew, the small contest ` +
         "was measured beside it every two million.",
       columns: [
