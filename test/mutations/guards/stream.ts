@@ -130,6 +130,6 @@ export const STREAM: Guard[] = [
     file: "src/postgres/stream-writer.ts",
     text: "if (place?.batch_id !== batch.batchId) return null;",
     becomes: "if (place?.batch_id == null) return null;",
-    noticedBy: [STREAM_WRITER, "the statement itself fences"],
+    noticedBy: [STREAM_WRITER, "a place that another writer's batch took is fenced"],
   },
 ];
