@@ -4,8 +4,7 @@ import type { AppendOutcome } from "../../src/buffering/log.ts";
 import { sharedKafka } from "../support/kafka/shared.ts";
 import { appenderOn, deleteTopic, makerOn, makeTopic, open, readAll, readerOn } from "./support.ts";
 
-/** The first test of a file waits for the brokers to start. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 20_000;
 
 const told = (outcomes: AppendOutcome[]) => outcomes.map(({ outcome }) => outcome);
 

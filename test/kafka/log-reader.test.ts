@@ -6,8 +6,7 @@ import { sharedKafka } from "../support/kafka/shared.ts";
 import { appenderOn, deleteTopic, makerOn, makeTopic, open, readerOn } from "./support.ts";
 
 const BOUNDS = { bytesMax: 64 * 1024, waitMs: 300 };
-/** The first test of a file waits for the brokers to start. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 20_000;
 
 const votes = (count: number, partition = 0) =>
   Array.from({ length: count }, (_, i) => ({ partition, value: Buffer.from(`vote ${i}`) }));
