@@ -20,7 +20,7 @@ export type PartitionDrainOptions = {
   bytesMax: number;
   /** For the first record after there was none. */
   waitMs: number;
-  /** Where a block is far from full, the next one is begun so long after it was, and has what gathers meanwhile. */
+  /** After a block that is not half full the next one is begun so long after it was, and has what gathers meanwhile. */
   gatherMs: number;
   retryPauseMs: number;
   retryPauseMsMax: number;
@@ -72,8 +72,14 @@ export class PartitionDrain {
       head = await this.drain(current, records, signal);
       if (head === null) return;
       this.options.onDrained(head.nextOffset);
-      if (records.length < this.options.recordsMax / 2) await this.gather(begunAtMs, signal);
+      if (this.areFew(records)) await this.gather(begunAtMs, signal);
     }
+  }
+
+  private areFew(records: readonly LogRecord[]): boolean {
+    const { recordsMax, bytesMax } = this.options;
+    const bytes = records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0);
+    return records.length < recordsMax / 2 && bytes < bytesMax / 2;
   }
 
   /** A small block costs brokers, recorder and ledger nearly what a large one does. */

@@ -1,4 +1,4 @@
-/** Whether voters who have a ballot are to be expected in the next batch: where they are not, it is recorded plainly. */
+/** Whether a batch that is recorded plainly is to be expected to be written in vain, since it meets voters who have a ballot. */
 
 const EXPECTED_MS_MIN = 1_000;
 const EXPECTED_MS_MAX = 60_000;

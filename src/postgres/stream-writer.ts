@@ -49,6 +49,8 @@ export class PostgresStreamWriter implements StreamWriter {
   private settings: { text: string; faults: readonly DurabilityCheck[] } = { text: "", faults: [] };
 
   private readonly repeats = new RepeatWatch();
+  /** Repeats that other writers record between a look-up and its statement. */
+  private readonly races = new RepeatWatch();
 
   constructor(private readonly options: StreamWriterOptions) {}
 
@@ -79,17 +81,24 @@ export class PostgresStreamWriter implements StreamWriter {
       if (outcome !== "met_a_repeat") return outcome;
       this.repeats.seen(performance.now());
     }
+    if (!this.races.areExpected(performance.now())) {
+      const outcome = await this.lookUpAndRecordOthers(attempt);
+      if (outcome !== "met_a_repeat") return outcome;
+      this.races.seen(performance.now());
+    }
+    const statement = (session: Session) => recordAmongRepeats(session, head, batch, attempt.options);
+    const outcome = await this.commit(attempt, NONE, statement);
+    return outcome === "met_a_repeat" ? refused(new Error("a repeat where none can be met")) : outcome;
+  }
+
+  private async lookUpAndRecordOthers(attempt: Attempt): Promise<RecordOutcome | "met_a_repeat"> {
     let earlier: Rows;
     try {
-      earlier = await this.earlierRows(batch.ballots);
+      earlier = await this.earlierRows(attempt.batch.ballots);
     } catch (error) {
       return refused(error as Error);
     }
-    const outcome = await this.recordOthers(attempt, earlier);
-    if (outcome !== "met_a_repeat") return outcome;
-    // Another writer recorded one meanwhile, or is about to: this statement waits for it, and goes on.
-    const statement = (session: Session) => recordAmongRepeats(session, head, batch, attempt.options);
-    return (await this.commit(attempt, NONE, statement)) as RecordOutcome;
+    return this.recordOthers(attempt, earlier);
   }
 
   /** Plainly: all but those who are known to have a ballot. */

@@ -19,7 +19,7 @@ test("with a repeated ballot in the batch: the block is submitted again, and no 
   await using blocker = await Session.openPrimary(gateway.databaseUrl, TEST_SESSION);
   await blocker.query({ text: "BEGIN" });
   await blocker.query({ text: "LOCK TABLE blocks IN ACCESS EXCLUSIVE MODE" });
-  // Its block waits for the lock, and behind it, already sent, the look-up of the recorded ballot.
+  // Its block waits for the lock, and behind it, already sent, the COMMIT.
   const again = gateway.cast(contest.id, token, { selections: [1] });
   await using observer = await Session.openPrimary(gateway.databaseUrl, TEST_SESSION);
   await eventually("the lane waits, and is cut off", async () => {

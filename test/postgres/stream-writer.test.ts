@@ -12,6 +12,7 @@ import {
 } from "../../src/postgres/record-batch.ts";
 import { Session } from "../../src/postgres/session.ts";
 import type { SessionPool } from "../../src/postgres/session-pool.ts";
+import type { PostgresStreamWriter } from "../../src/postgres/stream-writer.ts";
 import type { Ballot, Batch, RecordOutcome, StreamHead } from "../../src/recording/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { ballotOf, batchOf, countRows, createContest, openStore, streamWriter } from "../support/record.ts";
@@ -223,28 +224,43 @@ async function writtenAt(session: Session, { streamId, nextSeq }: StreamHead) {
   };
 }
 
-test("a ballot that another writer records between the look-up and the statement is a repeat like any other", async () => {
-  const [{ writer, head }, other] = [await openWriter(), await openWriter()];
+/** Another writer records the voter while this one waits with its own batch: what it was told, and what it waited with. */
+async function race(voter: string, writer: PostgresStreamWriter, head: StreamHead) {
+  const other = await openWriter();
   await using session = await Session.openPrimary(database, TEST_SESSION);
+  const options = await settled(session, other.head);
+  await session.command("BEGIN");
+  await recordAllPlainly(session, other.head, batchOf([ballotOf(contest, voter, [1])]), options);
+  const ours = batchOf([ballotOf(contest, voter, [2]), ballotOf(contest, `${voter}-new`, [2])]);
+  const recording = writer.record(head, ours);
+  const waiting = {
+    text: "SELECT query FROM pg_stat_activity WHERE wait_event = 'transactionid' AND datname = current_database()",
+  };
+  const query = await eventually("it waits for the other one", async () => {
+    const [row] = await pool.use((any) => any.query<{ query: string }>(waiting));
+    return row?.query;
+  });
+  await session.command("COMMIT");
+  return { query, ...recorded(await recording), theirs: other.head };
+}
+
+test("a ballot that another writer records between the look-up and the statement is a repeat like any other", async () => {
+  const { writer, head } = await openWriter();
   const repeated = [ballotOf(contest, "between-before")];
   const first = recorded(await writer.record(head, batchOf(repeated)));
   // Repeats are looked up from now on.
   const second = recorded(await writer.record(first.head, batchOf(repeated)));
-  const options = await settled(session, other.head);
-  await session.command("BEGIN");
-  await recordAllPlainly(session, other.head, batchOf([ballotOf(contest, "between", [1])]), options);
-  const ours = batchOf([ballotOf(contest, "between", [2]), ballotOf(contest, "between-new", [2])]);
-  const recording = writer.record(second.head, ours);
-  const waiting = { text: "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'" };
-  await eventually("it waits for the other one", async () => {
-    return (await pool.use((any) => any.query(waiting))).length > 0;
-  });
-  await session.command("COMMIT");
-  const { ballots } = recorded(await recording);
-  expect(ballots.map(({ selections, streamId }) => [selections, streamId])).toEqual([
-    [[1], other.head.streamId],
-    [[2], head.streamId],
-  ]);
+  const third = await race("between", writer, second.head);
+  expect(third.query).not.toContain("offered AS");
+  // And for a while after that nothing is written in vain.
+  const fourth = await race("between-again", writer, third.head);
+  expect(fourth.query).toContain("offered AS");
+  for (const { ballots, theirs } of [third, fourth]) {
+    expect(ballots.map(({ selections, streamId }) => [selections, streamId])).toEqual([
+      [[1], theirs.streamId],
+      [[2], head.streamId],
+    ]);
+  }
 });
 
 test("a voter who is recorded meets no seal once repeats are looked up, and others do", async () => {

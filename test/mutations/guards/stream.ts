@@ -61,6 +61,14 @@ export const STREAM: Guard[] = [
     noticedBy: [STREAM_WRITER, "a ballot that another writer records between"],
   },
   {
+    name: "races-are-expected",
+    without: "after a race with another writer nothing is written in vain for a while",
+    file: "src/postgres/stream-writer.ts",
+    text: "this.races.seen(performance.now());",
+    becomes: "",
+    noticedBy: [STREAM_WRITER, "a ballot that another writer records between"],
+  },
+  {
     name: "looked-up-are-left-out",
     without: "those who are known to have a ballot are not offered",
     file: "src/postgres/stream-writer.ts",
