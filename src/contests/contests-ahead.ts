@@ -2,8 +2,8 @@
  * Contests ahead of their voters: a gateway's directory knows every contest of a buffered election before anybody asks
  * for it, so that their ballots are taken while the home ledger fails over, also by a gateway that had no voter before.
  *
- * With a cache gateways share one reading of the ledger a second. What the cache says is believed if one of them signed
- * it, and for no longer than if this gateway had read it from the ledger then: it may be old, gone or made up.
+ * Gateways may share their readings of the ledger: one reads, and the others learn it. What is shared is believed if one of
+ * them signed it, and for no longer than if this gateway had read it from the ledger then: it may be old, gone or made up.
  */
 import type { TokenKey } from "../admission/secrets.ts";
 import type { Contest } from "../election/contest.ts";
