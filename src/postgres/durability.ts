@@ -1,11 +1,10 @@
 /** What PostgreSQL says of its own durability, from every node itself. */
 import type { CountingStandby, DurabilitySettings, NodeFacts } from "../recording/durability.ts";
 import type { NodeQuestion } from "../recording/gate-monitor.ts";
-import type { Clock } from "../runtime/clock.ts";
-import { afterSilence } from "../runtime/silence.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
 import { hostName, hostUrls } from "./connection-string.ts";
-import { UnavailableError } from "./passing.ts";
-import { Session, type SessionOptions } from "./session.ts";
+import { HostSession } from "./host-session.ts";
+import type { Session, SessionOptions } from "./session.ts";
 
 /** An SQL expression that gives the {@link DurabilitySettings} in force where it runs. */
 export const DURABILITY_SETTINGS = `json_build_object(${[
@@ -22,26 +21,30 @@ export const DURABILITY_SETTINGS = `json_build_object(${[
 /** A standby that has flushed what was written so long ago, or longer, confirms commits. */
 const CONFIRMED_WITHIN_MS = 1_000;
 
-/** What to ask each host of the connection string, again and again. */
+/** So late a role's setting is noticed at most that was changed, and a name that stands for another host. */
+const NODE_SESSION_MS_MAX = 3_000;
+
+/** What to ask each host of the connection string, again and again, until it is disposed of. */
 export function nodeQuestions(
   connectionString: string,
   options: SessionOptions,
   clock: Clock,
-): NodeQuestion[] {
+): (NodeQuestion & Disposable)[] {
   return hostUrls(connectionString).map((url) => {
+    const host = new HostSession(url, { ...options, clock, keptMsMax: NODE_SESSION_MS_MAX });
     /** How far the node's WAL had come as a primary, oldest first; of those of long enough ago only the last. */
     let written: { to: string; atMs: number }[] = [];
     const ask = async () => {
       const askedAtMs = clock.steadyMs();
       const known = written.findLastIndex(({ atMs }) => askedAtMs - atMs >= CONFIRMED_WITHIN_MS);
       const askNode = (session: Session) => readNodeFacts(session, written[known]?.to ?? null);
-      const { facts, writtenTo } = await askHost(url, options, askNode);
+      const { facts, writtenTo } = await host.ask(askNode);
       // By now, and not when it was asked: it may have been written since.
       const atMs = clock.steadyMs();
       written = writtenTo === null ? [] : [...written.slice(Math.max(0, known)), { to: writtenTo, atMs }];
       return facts;
     };
-    return { host: hostName(url), ask };
+    return { host: hostName(url), ask, [Symbol.dispose]: () => host[Symbol.dispose]() };
   });
 }
 
@@ -52,7 +55,7 @@ export async function readClusterFacts(connectionString: string, options: Sessio
   return { nodes: answers.map(({ facts }) => facts), unreachable };
 }
 
-/** Asks every host the same, as {@link askHost} does; the answers are in the hosts' order. */
+/** Asks every host the same, as {@link HostSession} does; the answers are in the hosts' order. */
 export async function askHosts<Answer>(
   connectionString: string,
   options: SessionOptions,
@@ -60,8 +63,9 @@ export async function askHosts<Answer>(
 ): Promise<{ answers: Answer[]; unreachable: string[] }> {
   const unreachable: string[] = [];
   const asked = hostUrls(connectionString).map(async (url) => {
+    using host = new HostSession(url, { ...options, clock: systemClock, keptMsMax: 0 });
     try {
-      return [await askHost(url, options, ask)];
+      return [await host.ask(ask)];
     } catch (error) {
       unreachable.push(`${hostName(url)}: ${(error as Error).message}`);
       return [];
@@ -70,37 +74,9 @@ export async function askHosts<Answer>(
   return { answers: (await Promise.all(asked)).flat(), unreachable };
 }
 
-/** Connecting and all within `connectTimeoutMs`; throws why there is no answer. */
-async function askHost<Answer>(
-  url: string,
-  options: SessionOptions,
-  ask: (session: Session) => Promise<Answer>,
-): Promise<Answer> {
-  let session: Session | undefined;
-  let isLate = false;
-  const heard = afterSilence(options.connectTimeoutMs, () => {
-    isLate = true;
-    session?.destroy();
-  });
-  const late = () => new Error(`no answer from PostgreSQL within ${options.connectTimeoutMs} ms`);
-  try {
-    session = await Session.openHost(url, { ...options, asConfigured: true });
-    if (isLate) throw late();
-    return await ask(session).catch((error) => {
-      throw isLate ? late() : error;
-    });
-  } catch (error) {
-    const { message, code } = error as Error & { code?: string };
-    throw new UnavailableError(message || code, { cause: error });
-  } finally {
-    heard();
-    session?.destroy();
-  }
-}
-
 /** Asks one node; of a primary also which standbys have flushed what was `writtenTo` before, null being nothing. */
 async function readNodeFacts(session: Session, writtenTo: string | null) {
-  const [row] = await session.query<NodeRow>({ text: NODE_FACTS }, [writtenTo]);
+  const [row] = await session.query<NodeRow>({ name: "node_facts", text: NODE_FACTS }, [writtenTo]);
   const { standby, version, settings, system_identifier, standbys, conninfo, slot_name } = row!;
   const facts: NodeFacts = {
     host: session.host,

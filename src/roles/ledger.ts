@@ -141,28 +141,24 @@ function openGate(
       timeoutMs: GATE_COMMIT_TIMEOUT_MS,
     }),
   );
-  return new GateMonitor(
-    nodeQuestions(databaseUrl, sessionOptions("urna gate"), systemClock),
-    () => commit.confirm(),
-    {
-      pollMs: GATE_POLL_MS,
-      hurriedPollMs: GATE_HURRIED_POLL_MS,
-      ageMsMax: GATE_AGE_MS_MAX,
-      clock: systemClock,
-      onChange: (faults) => {
-        const ledger = name === HOME_LEDGER_NAME ? "" : ` of ledger ${name}`;
-        if (faults.length === 0) log.info(`the durability gate${ledger} is open`);
-        else
-          log.error(
-            `the durability gate${ledger} is shut, nothing is acknowledged: ${describeFaults(faults)}`,
-          );
-      },
-      onPrimary: (host) => {
-        log.info(`${host} is the primary`);
-        cutAllBut(host, shared.attached);
-      },
+  const questions = nodeQuestions(databaseUrl, sessionOptions("urna gate"), systemClock);
+  for (const question of questions) opened.use(question);
+  return new GateMonitor(questions, () => commit.confirm(), {
+    pollMs: GATE_POLL_MS,
+    hurriedPollMs: GATE_HURRIED_POLL_MS,
+    ageMsMax: GATE_AGE_MS_MAX,
+    clock: systemClock,
+    onChange: (faults) => {
+      const ledger = name === HOME_LEDGER_NAME ? "" : ` of ledger ${name}`;
+      if (faults.length === 0) log.info(`the durability gate${ledger} is open`);
+      else
+        log.error(`the durability gate${ledger} is shut, nothing is acknowledged: ${describeFaults(faults)}`);
     },
-  );
+    onPrimary: (host) => {
+      log.info(`${host} is the primary`);
+      cutAllBut(host, shared.attached);
+    },
+  });
 }
 
 /** Until the ledger is left: what a role does before it serves may take longer than answers count. */

@@ -6,6 +6,7 @@ const UNREPLICATED = "test/postgres/unreplicated.test.ts";
 const LANES = "test/properties/lanes.test.ts";
 const JUDGEMENT = "test/recording/durability.test.ts";
 const MONITOR = "test/recording/gate-monitor.test.ts";
+const HOST_SESSION = "test/postgres/host-session.test.ts";
 
 export const GATE: Guard[] = [
   {
@@ -211,10 +212,34 @@ export const GATE: Guard[] = [
   {
     name: "as-configured",
     without: "the gate asks what the server is configured to",
-    file: "src/postgres/durability.ts",
-    text: "{ ...options, asConfigured: true }",
-    becomes: "options",
+    file: "src/postgres/host-session.ts",
+    text: "{ ...this.options, asConfigured: true }",
+    becomes: "this.options",
     noticedBy: ["test/postgres/durability.test.ts", "what the server is configured to is asked"],
+  },
+  {
+    name: "questions-connect-anew",
+    without: "the gate connects anew for a question once its session is old",
+    file: "src/postgres/host-session.ts",
+    text: "nowMs - this.openedAtMs < keptMsMax",
+    becomes: "nowMs >= this.openedAtMs",
+    noticedBy: [HOST_SESSION, "once it is old, one sees what was set for its role meanwhile"],
+  },
+  {
+    name: "failed-question-ends-session",
+    without: "a session whose question failed is used for no other",
+    file: "src/postgres/host-session.ts",
+    text: "// Whatever went wrong may be the connection's fault.\n      this.cut();",
+    becomes: "",
+    noticedBy: [HOST_SESSION, "a question that fails ends its session"],
+  },
+  {
+    name: "left-ledger-keeps-no-question",
+    without: "who left a ledger opens no session to ask it",
+    file: "src/postgres/host-session.ts",
+    text: "if (this.isClosed) throw new",
+    becomes: "if (this.session === undefined) throw new",
+    noticedBy: [HOST_SESSION, "once disposed of nothing is left open"],
   },
   {
     name: "embedded-settings",

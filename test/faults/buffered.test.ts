@@ -1,0 +1,3 @@
+import { testFaults } from "./one-seed-each.ts";
+
+testFaults("buffered");
