@@ -5,10 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
 import { thousands } from "../src/cli/progress.ts";
 import { readDevFile } from "../src/cli/target.ts";
 import { Administration } from "../src/client/administration.ts";
+import { Arguments } from "./arguments.ts";
 import { distantLink } from "./distant-link.ts";
 import type { Line, LoadPlan, Recovery, StageFigures, StageName } from "./overload-stages.ts";
 import { startPeer } from "./peer-process.ts";
@@ -30,28 +30,26 @@ const COLUMNS = [
   "MB",
 ];
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "5" },
-    lanes: { type: "string", default: "2" },
-    "batch-ballots-max": { type: "string", default: "100" },
-    "distance-ms": { type: "string", default: "25" },
-    connections: { type: "string", default: "3000" },
-    /** How much of a processor the gateway gets, a fraction too; by default whatever is left. */
-    "gateway-cpus": { type: "string" },
-    /** What the gateway is rated for; by default it takes what it can. */
-    "ballots-per-second-max": { type: "string" },
-    json: { type: "boolean", default: false },
-  },
+const USAGE = `bun bench/overload.ts [--seconds 5] [--lanes 2] [--batch-ballots-max 100] [--distance-ms 25] [--connections 3000] [--gateway-cpus K] [--ballots-per-second-max N] [--json]
+
+  --seconds                 of each stage
+  --lanes, --batch-ballots-max, --ballots-per-second-max
+                            the gateway's own; it takes what it can unless it is rated
+  --distance-ms             to each node of the ledger, one way
+  --connections             of the load
+  --gateway-cpus            how much of a processor the gateway gets, a fraction too: whatever is left unless it is said`;
+
+const asked = Arguments.read(USAGE, {
+  ...{ seconds: "5", connections: "3000", "gateway-cpus": "" },
+  ...{ lanes: "2", "batch-ballots-max": "100", "distance-ms": "25", "ballots-per-second-max": "" },
 });
-const { lanes, "batch-ballots-max": batchBallotsMax } = values;
 
 type Report = { stages: (StageFigures & { megabytes: number })[]; recovery: Recovery };
 
 const data = mkdtempSync(join(tmpdir(), "urna-overload-"));
 try {
   const report = await measure();
-  console.log(values.json ? JSON.stringify(report) : render(report));
+  console.log(asked.json ? JSON.stringify(report) : render(report));
 } finally {
   rmSync(data, { recursive: true, force: true });
 }
@@ -60,14 +58,14 @@ async function measure(): Promise<Report> {
   await using dev = await startPeer(["src/main.ts", "dev", "--port", "0", "--data", data], READY_TIMEOUT_MS);
   const { adminToken, databaseUrl } = readDevFile(data)!;
   await using opened = new AsyncDisposableStack();
-  const distant = await distantLedger(opened, databaseUrl, Number(values["distance-ms"]));
+  const distant = await distantLedger(opened, databaseUrl, asked.number("distance-ms"));
   const gatewayArgs = ["gateway", "--host", "127.0.0.1", "--port", "0", "--log-format", "text"];
-  const rated = values["ballots-per-second-max"];
-  const limits = ["--lanes", lanes, "--batch-ballots-max", batchBallotsMax];
-  if (rated !== undefined) limits.push("--ballots-per-second-max", rated);
+  const limits = (["lanes", "batch-ballots-max", "ballots-per-second-max"] as const).flatMap((name) =>
+    asked.text(name) === "" ? [] : [`--${name}`, asked.text(name)],
+  );
   const ledger = ["--database-url", distant, "--secrets-file", join(data, "secrets.json")];
-  const processors = values["gateway-cpus"];
-  const quota = processors === undefined ? null : opened.use(processorQuota(Number(processors)));
+  const isBounded = asked.text("gateway-cpus") !== "";
+  const quota = isBounded ? opened.use(processorQuota(asked.number("gateway-cpus"))) : null;
   await using gateway = await startPeer(
     ["src/main.ts", ...gatewayArgs, ...limits, ...ledger],
     READY_TIMEOUT_MS,
@@ -83,8 +81,8 @@ async function measure(): Promise<Report> {
   await urna.open("overload");
   return await load(gateway.pid, {
     ...{ admin, url: gateway.url, election: "overload", contest: "overload" },
-    seconds: Number(values.seconds),
-    connections: Number(values.connections),
+    seconds: asked.number("seconds"),
+    connections: asked.number("connections"),
   });
 }
 

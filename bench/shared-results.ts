@@ -1,6 +1,5 @@
 /**
- * How soon people see a ballot where results processes share their work: `bun bench/shared-results.ts [seconds]`, 20
- * unless said otherwise.
+ * How soon people see a ballot where results processes share their work.
  *
  * A cluster of three nodes, a Redis, two gateways and two results processes, of which one counts and the other one shows
  * what it is told. A voter at a time casts; from each acknowledgement it is measured how long both take until a viewer of
@@ -11,8 +10,13 @@ import { startCluster } from "../test/faults/cluster/cluster.ts";
 import type { Role } from "../test/faults/cluster/role.ts";
 import { openContest, type TestContest } from "../test/faults/contest.ts";
 import { eventually } from "../test/support/eventually.ts";
+import { Arguments } from "./arguments.ts";
 
-const SECONDS_MAX = 120;
+const USAGE = `bun bench/shared-results.ts [--seconds 20] [--json]
+
+  --seconds  how long ballots are cast`;
+
+const asked = Arguments.read(USAGE, { seconds: "20" });
 /** Not in step with polls and updates. */
 const PAUSE_MS_MAX = 150;
 
@@ -57,14 +61,16 @@ async function cast(gateway: Role, contest: TestContest, ballot: number): Promis
   if (answer.status !== 201) throw new Error(await answer.text());
 }
 
-function summary(lagsMs: number[]): string {
+type Lags = { who: string; medianMs: number; p99Ms: number; maximumMs: number };
+
+function lagsOf(who: string, lagsMs: number[]): Lags {
   const sorted = lagsMs.toSorted((one, other) => one - other);
   const at = (share: number) =>
     Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!);
-  return `median ${at(0.5)} ms, p99 ${at(0.99)} ms, maximum ${at(1)} ms`;
+  return { who, medianMs: at(0.5), p99Ms: at(0.99), maximumMs: at(1) };
 }
 
-async function run(seconds: number): Promise<void> {
+async function measure(seconds: number): Promise<{ ballots: number; lags: Lags[] }> {
   await using cluster = await startCluster({ redis: true });
   const contest = await openContest(cluster, "shared");
   const roles = [cluster.role("results"), cluster.role("results2")];
@@ -86,15 +92,22 @@ async function run(seconds: number): Promise<void> {
     await pause(Math.random() * PAUSE_MS_MAX);
   }
   await pause(1_000);
-  console.log(`${castAtMs.length} ballots, from the acknowledgement to a viewer:`);
+  const lags: Lags[] = [];
   for (const { role, viewer } of viewers) {
-    const name = (await isOn(role, "urna_tally_leads")) ? "who counts" : "who is told";
+    const who = (await isOn(role, "urna_tally_leads")) ? "who counts" : "who is told";
     const lagsMs = castAtMs.map((atMs, i) => (viewer.seenAtMs.get(i + 1) ?? Number.POSITIVE_INFINITY) - atMs);
-    console.log(`${name}: ${summary(lagsMs)}`);
+    lags.push(lagsOf(who, lagsMs));
   }
   end.abort();
   await Promise.all(watching);
+  return { ballots: castAtMs.length, lags };
 }
 
-await run(Math.min(Number(process.argv[2] ?? 20), SECONDS_MAX));
+const measured = await measure(asked.number("seconds"));
+if (asked.json) console.log(JSON.stringify(measured));
+else {
+  console.log(`${measured.ballots} ballots, from the acknowledgement to a viewer:`);
+  for (const { who, medianMs, p99Ms, maximumMs } of measured.lags)
+    console.log(`${who}: median ${medianMs} ms, p99 ${p99Ms} ms, maximum ${maximumMs} ms`);
+}
 process.exit(0);

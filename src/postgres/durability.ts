@@ -21,7 +21,7 @@ export const DURABILITY_SETTINGS = `json_build_object(${[
 /** A standby that has flushed what was written so long ago, or longer, confirms commits. */
 const CONFIRMED_WITHIN_MS = 1_000;
 
-/** So late a role's setting is noticed at most that was changed, and a name that stands for another host. */
+/** So old a session may be when it is asked: what comes with a connection is noticed so much later. */
 const NODE_SESSION_MS_MAX = 3_000;
 
 /** What to ask each host of the connection string, again and again, until it is disposed of. */

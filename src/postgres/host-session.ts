@@ -8,12 +8,13 @@ export type HostSessionOptions = SessionOptions & {
   clock: Clock;
   /**
    * Past that age it connects anew for the next question: what the host's name stands for and the settings of roles and
-   * databases come with a connection. A connection costs PostgreSQL and this process as much as ten questions.
+   * databases come with a connection. One costs as much as thirty questions
+   * (docs/decisions/0014-what-the-gate-asks.md).
    */
   keptMsMax: number;
 };
 
-/** Not for concurrent use. Disposing of it cuts the connection, and with it the question that is under way. */
+/** Not for concurrent use. Disposing of it ends the question that is under way, and no other one is asked. */
 export class HostSession implements Disposable {
   private session: Session | undefined;
   private openedAtMs = Number.NEGATIVE_INFINITY;
@@ -25,7 +26,7 @@ export class HostSession implements Disposable {
   ) {}
 
   /** Connecting and all within `connectTimeoutMs`; throws {@link UnavailableError}: why there is no answer. */
-  async ask<Answer>(ask: (session: Session) => Promise<Answer>): Promise<Answer> {
+  async ask<Answer>(question: (session: Session) => Promise<Answer>): Promise<Answer> {
     const { connectTimeoutMs } = this.options;
     let isLate = false;
     const heard = afterSilence(connectTimeoutMs, () => {
@@ -35,7 +36,7 @@ export class HostSession implements Disposable {
     try {
       const session = await this.connected();
       if (isLate) throw new Error("connected too late");
-      return await ask(session);
+      return await question(session);
     } catch (error) {
       // Whatever went wrong may be the connection's fault.
       this.cut();
@@ -57,11 +58,16 @@ export class HostSession implements Disposable {
     const nowMs = clock.steadyMs();
     if (this.session?.usable && nowMs - this.openedAtMs < keptMsMax) return this.session;
     this.cut();
-    const session = await Session.openHost(this.url, { ...this.options, asConfigured: true });
-    this.session = session;
+    this.expectOpen();
+    this.session = await Session.openHost(this.url, { ...this.options, asConfigured: true });
     this.openedAtMs = nowMs;
-    if (this.isClosed) throw new UnavailableError("the ledger is being left");
-    return session;
+    this.expectOpen();
+    return this.session;
+  }
+
+  /** Throws once it was disposed of, which may be while it connects. */
+  private expectOpen(): void {
+    if (this.isClosed) throw new UnavailableError("nothing is asked any more");
   }
 
   private cut(): void {

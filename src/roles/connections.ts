@@ -6,8 +6,11 @@ export const POOL_SESSIONS_MAX = 8;
 export const DRAIN_SESSIONS_MAX = 8;
 /** Commits that a process may have abandoned and still begin another one. */
 export const ABANDONED_COMMITS_MAX = 8;
-/** The tailer's session, the gate's commits, its question whether one still waits, and its question to each node. */
-const OTHER_SESSIONS_MAX = 4;
+/**
+ * The tailer's session, the gate's commits, its question whether one still waits, its session to each node, and the one
+ * before that, which may take a moment to end.
+ */
+const OTHER_SESSIONS_MAX = 5;
 
 /**
  * On one node, by so many processes with so many lanes in all, and so many of them recorders. While no standby confirms,

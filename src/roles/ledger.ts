@@ -43,7 +43,7 @@ const LOCK_TIMEOUT_MS = 1_000;
 export const TRANSACTION_TIMEOUT_MS = 4_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const GATE_POLL_MS = 1_000;
-/** While something is wrong. Each costs every node a connection for each process, and nobody has service meanwhile. */
+/** While something is wrong. Who can't be asked is connected to anew each time, and nobody has service meanwhile. */
 const GATE_HURRIED_POLL_MS = 250;
 /** Two questions that are answered: each may take the 2 s that nodes have to answer, and a commit to be confirmed. */
 const GATE_AGE_MS_MAX = 5_000;

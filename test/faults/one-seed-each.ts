@@ -20,7 +20,7 @@ export function testFaults(where: ReturnType<typeof whereRun>): void {
   afterAll(async () => {
     await shared?.[Symbol.asyncDispose]();
     rmSync(journals, { recursive: true });
-  });
+  }, TIMEOUT_MS);
   for (const fault of FAULTS.filter((each) => whereRun(each) === where))
     test(fault.name, () => play(fault, shared, journals), TIMEOUT_MS);
   if (shared === null) return;

@@ -63,6 +63,7 @@ function confirming(connectionString: string) {
   const [question] = nodeQuestions(connectionString, TEST_SESSION, clock);
   return {
     clock,
+    [Symbol.dispose]: () => question![Symbol.dispose](),
     names: async () =>
       (await question!.ask()).standbys.flatMap(({ name, confirms }) => (confirms ? name : [])),
   };
@@ -73,7 +74,8 @@ test("a second standby must be named too; one that hangs confirms nothing and sh
   const both = ["urna_second", "urna_standby"];
   expect(await faultsAt(cluster.connectionString)).toMatchObject([{ check: "standby urna_second asked" }]);
   expect(await faultsAt(third.connectionString)).toEqual([]);
-  const { clock, names } = confirming(cluster.connectionString);
+  using confirmed = confirming(cluster.connectionString);
+  const { clock, names } = confirmed;
   expect(await names()).toEqual(both);
   using _ = freeze(third.dataFolder);
   await using commit = gateCommit();

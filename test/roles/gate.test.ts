@@ -87,11 +87,13 @@ test("from its opening on the ledger's gate is asked about, whatever the role do
   });
   await opening.disposeAsync();
   await using client = await toPrimary(cluster);
-  const commits = `SELECT FROM pg_stat_activity WHERE application_name = '${GATE_COMMITS}'`;
-  await eventually(
-    "the other gateway's session for commits is the only one",
-    async () => (await client.query(commits)).rowCount === 1,
-  );
+  for (const name of [GATE_COMMITS, "urna gate"]) {
+    const sessions = `SELECT FROM pg_stat_activity WHERE application_name = '${name}'`;
+    await eventually(
+      `the other gateway's session is the only one: ${name}`,
+      async () => (await client.query(sessions)).rowCount === 1,
+    );
+  }
 });
 
 test("a standby that hangs makes it unready within seconds; metrics say why", async () => {

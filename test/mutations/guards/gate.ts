@@ -234,11 +234,11 @@ export const GATE: Guard[] = [
     noticedBy: [HOST_SESSION, "a question that fails ends its session"],
   },
   {
-    name: "left-ledger-keeps-no-question",
-    without: "who left a ledger opens no session to ask it",
+    name: "left-ledger-is-not-asked",
+    without: "who left a ledger while it connects asks nothing",
     file: "src/postgres/host-session.ts",
-    text: "if (this.isClosed) throw new",
-    becomes: "if (this.session === undefined) throw new",
+    text: "this.openedAtMs = nowMs;\n    this.expectOpen();",
+    becomes: "this.openedAtMs = nowMs;",
     noticedBy: [HOST_SESSION, "once disposed of nothing is left open"],
   },
   {
