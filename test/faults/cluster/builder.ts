@@ -23,6 +23,8 @@ export const DATABASE = "urna";
 export const ROLE = "urna_roles";
 
 const START_TIMEOUT_MS = 60_000;
+/** Small nodes are up within seconds. */
+const HANGS_MS = 20_000;
 /** Every role asks every node each second, on a connection of its own: what that costs is taken from what is tested. */
 const CHEAP_PASSWORDS = "scram_iterations=16";
 const FOLLOW_TIMEOUT_MS = 15_000;
@@ -55,16 +57,18 @@ export class Builder {
     await this.at(first!, (client) => createDatabase(client, DATABASE, ROLE, this.options.password));
   }
 
-  /** Starts it where it has ended. */
+  /**
+   * Starts it where it has ended, and anew where it accepts nobody for long, as an operator would: PostgreSQL 18 hangs when it
+   * recovers from a crash and its disk is full again before it is done (docs/operations/failure-modes.md).
+   */
   async untilUp(node: Node): Promise<void> {
-    await eventually(
-      `${node.name} accepts connections`,
-      () => {
-        if (!node.isRunning) node.start();
-        return this.at(node, async () => true);
-      },
-      START_TIMEOUT_MS,
-    );
+    const accepts = async () => {
+      if (!node.isRunning) node.start();
+      return this.at(node, async () => true);
+    };
+    if (await poll(HANGS_MS, () => accepts().catch(() => false))) return;
+    await node.kill();
+    await eventually(`${node.name} accepts connections`, accepts, START_TIMEOUT_MS);
   }
 
   /** Makes `node` follow the running `primary`; a `stale` one may have what the primary has not, and is made anew. */
