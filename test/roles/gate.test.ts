@@ -87,13 +87,20 @@ test("from its opening on the ledger's gate is asked about, whatever the role do
   });
   await opening.disposeAsync();
   await using client = await toPrimary(cluster);
-  for (const name of [GATE_COMMITS, "urna gate"]) {
-    const sessions = `SELECT FROM pg_stat_activity WHERE application_name = '${name}'`;
-    await eventually(
-      `the other gateway's session is the only one: ${name}`,
-      async () => (await client.query(sessions)).rowCount === 1,
+  const sessions = async (name: string) =>
+    (await client.query("SELECT pid FROM pg_stat_activity WHERE application_name = $1", [name])).rows.map(
+      ({ pid }) => pid as number,
     );
-  }
+  const asking = await sessions("urna gate");
+  await eventually(
+    "the other gateway's session for commits is the only one",
+    async () => (await sessions(GATE_COMMITS)).length === 1,
+  );
+  // The other gateway's are opened anew every three seconds.
+  await eventually("no session is left open that asked", async () => {
+    const open = await sessions("urna gate");
+    return open.length > 0 && !open.some((pid) => asking.includes(pid));
+  });
 });
 
 test("a standby that hangs makes it unready within seconds; metrics say why", async () => {

@@ -25,7 +25,7 @@ export const ROLE = "urna_roles";
 const START_TIMEOUT_MS = 60_000;
 /** Small nodes are up within seconds. */
 const HANGS_MS = 20_000;
-/** Every role asks every node each second, on a connection of its own: what that costs is taken from what is tested. */
+/** Every role connects to every node anew every three seconds: what that costs is taken from what is tested. */
 const CHEAP_PASSWORDS = "scram_iterations=16";
 const FOLLOW_TIMEOUT_MS = 15_000;
 
